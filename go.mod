@@ -1,0 +1,3 @@
+module github.com/stowage-run/stowage
+
+go 1.26.0
