@@ -9,6 +9,7 @@ require (
 	github.com/docker/docker v28.5.2+incompatible // indirect
 	github.com/hashicorp/go-cty-funcs v0.1.0 // indirect
 	github.com/hashicorp/hcl/v2 v2.25.0 // indirect
+	github.com/kevinburke/ssh_config v1.6.0 // indirect
 	github.com/mitchellh/go-wordwrap v1.0.1 // indirect
 	github.com/skeema/knownhosts v1.3.3 // indirect
 	github.com/zclconf/go-cty v1.20.0 // indirect
