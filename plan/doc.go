@@ -1,0 +1,10 @@
+// Package plan compares the desired fleet with what is recorded and what is observed, and returns the
+// ordered steps from one to the other.
+//
+// It is pure: the clock, identifiers, observations and placements come in as values, inputs are never
+// changed, and equal inputs give equal bytes. A plan is the whole program: apply decides nothing, so
+// all that a step needs to be carried out stands in the step.
+//
+// What is compared is the spec last sent with the spec now wanted, never an engine's echo of it. What
+// an engine says is compared only with what we set ourselves: that is drift.
+package plan

@@ -1,0 +1,243 @@
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
+)
+
+// Format is the version of a plan's encoding. A plan of another format is refused.
+const Format = 1
+
+// Mode is what a plan is for.
+type Mode string
+
+// The modes of a plan.
+const (
+	Normal      Mode = "normal"       // make it as the configuration says
+	Destroy     Mode = "destroy"      // remove everything, volumes only where they are asked for
+	RefreshOnly Mode = "refresh-only" // bring the record in line with what is there, and change no host
+)
+
+// Plan is what would change, to whom and why, and the steps that change it.
+type Plan struct {
+	Format  int        `json:"format"`
+	ID      string     `json:"id"`   // UUID; a plan runs once
+	Tool    string     `json:"tool"` // version of Stowage that made it
+	Fleet   fleet.ID   `json:"fleet"`
+	Name    fleet.Name `json:"name"`
+	Mode    Mode       `json:"mode"`
+	Created time.Time  `json:"created"`
+
+	// What the plan is bound to. It is refused when any of them is no longer so.
+	Config    string                     `json:"config"`              // digest of the configuration
+	Variables map[string]json.RawMessage `json:"variables,omitempty"` // that it was evaluated with; sensitive ones left out
+	Guards    []Guard                    `json:"guards,omitempty"`    // sorted by key
+	Sealed    []fleet.Fingerprint        `json:"sealed,omitempty"`    // secrets that apply must be able to open; sorted
+
+	Release fleet.Release                 `json:"release"`         // the number that applying it makes
+	Desired fleet.Fleet                   `json:"desired"`         // images pinned
+	Hosts   []fleet.Host                  `json:"hosts,omitempty"` // every host that a step goes to, also those no longer declared
+	Specs   map[fleet.Revision]fleet.Spec `json:"specs,omitempty"` // of every revision that a step or change names
+
+	Changes  []Change       `json:"changes,omitempty"` // without those of Noop; sorted by address
+	Drift    []Drift        `json:"drift,omitempty"`   // sorted by address
+	Steps    []Step         `json:"steps,omitempty"`   // Step.ID is the index; needs come before
+	Rollouts []Rollout      `json:"rollouts,omitempty"`
+	Loads    []fleet.Load   `json:"loads,omitempty"`
+	Exposed  []Exposure     `json:"exposed,omitempty"`
+	Skipped  []Skipped      `json:"skipped,omitempty"` // hosts that did not answer, and what is owed to them
+	Images   []ImageNote    `json:"images,omitempty"`
+	Outputs  []OutputChange `json:"outputs,omitempty"`
+	Warnings diag.List      `json:"warnings,omitempty"`
+}
+
+// Guard is one record that the plan relies on. 0 is "does not exist".
+type Guard struct {
+	Key    state.Key    `json:"key"`
+	Serial state.Serial `json:"serial"`
+}
+
+// Action is what happens to one object.
+type Action string
+
+// The actions, in Terraform's words, and two more.
+const (
+	Noop    Action = "no-op"
+	Create  Action = "create"
+	Update  Action = "update"  // in place
+	Replace Action = "replace" // destroyed, then made again, on the same host
+	Move    Action = "move"    // made on another host
+	Restart Action = "restart" // started, stopped-and-started or unpaused, without a new container
+	Delete  Action = "delete"
+	Forget  Action = "forget" // dropped from the record; nothing is done to it
+	Adopt   Action = "adopt"  // found on a host with our labels, and recorded
+)
+
+// Change is what happens to one object, for people. Replicas that change alike have one Revision and one
+// Diff and are shown as one block.
+type Change struct {
+	Addr   fleet.Addr        `json:"addr"`
+	Action Action            `json:"action"`
+	Reason string            `json:"reason"`           // without parentheses: "env.LOG_LEVEL changed"
+	Host   fleet.HostName    `json:"host,omitempty"`   // where it will be
+	From   fleet.HostName    `json:"from,omitempty"`   // where it is, with Move
+	Before fleet.Revision    `json:"before,omitempty"` // of replicas
+	After  fleet.Revision    `json:"after,omitempty"`
+	Ports  map[string]uint16 `json:"ports,omitempty"`
+	Diff   []Difference      `json:"diff,omitempty"` // nothing for create and delete of replicas: the spec says it
+	Steps  []int             `json:"steps,omitempty"`
+}
+
+// Difference is one attribute before and after. A nil side is "not set". Secret values are never in it.
+type Difference struct {
+	Path      string  `json:"path"` // "image", "env.LOG_LEVEL", "port.http.container", "resources.memory"
+	Before    *string `json:"before,omitempty"`
+	After     *string `json:"after,omitempty"`
+	Sensitive bool    `json:"sensitive,omitempty"`
+	Replaces  bool    `json:"replaces,omitempty"` // cannot be changed in place
+}
+
+// Drift is one difference between what is recorded and what is there.
+type Drift struct {
+	Addr fleet.Addr     `json:"addr"`
+	Host fleet.HostName `json:"host"`
+	What string         `json:"what"`           // "stopped (exit status 137)", "removed", "memory changed from 512MiB to 1GiB"
+	Will string         `json:"will,omitempty"` // "be started again"; empty: nothing
+}
+
+// Kind is what a step does.
+type Kind string
+
+// The kinds of steps. Each is one mutation of one object on one host, except Run, which creates,
+// starts and then looks whether the container stays up, under one intent; and those that touch the record only.
+const (
+	KindPull          Kind = "pull" // Image, from its registry
+	KindSend          Kind = "send" // Image, from this machine
+	KindCreateNetwork Kind = "create-network"
+	KindRemoveNetwork Kind = "remove-network"
+	KindCreateVolume  Kind = "create-volume"
+	KindRemoveVolume  Kind = "remove-volume" // and its data
+	KindRun           Kind = "run"           // Instance with Specs[Instance.Revision]
+	KindStart         Kind = "start"
+	KindStop          Kind = "stop"
+	KindRemove        Kind = "remove"
+	KindUnpause       Kind = "unpause"
+	KindRename        Kind = "rename"      // back to Container.Name
+	KindConnect       Kind = "connect"     // to Network
+	KindDisconnect    Kind = "disconnect"  // from Network
+	KindUpdate        Kind = "update"      // limits and restart policy
+	KindWriteFiles    Kind = "write-files" // the files named in Files, from Specs[Instance.Revision]
+	KindSignal        Kind = "signal"
+	KindRecord        Kind = "record" // Record alone
+)
+
+// Step is one change to one object, with the reason for it and the steps it needs done first.
+type Step struct {
+	ID     int            `json:"id"`
+	Kind   Kind           `json:"kind"`
+	Host   fleet.HostName `json:"host,omitempty"`
+	Addr   fleet.Addr     `json:"addr"`
+	Reason string         `json:"reason"`
+	Needs  []int          `json:"needs,omitempty"` // ids, ascending
+
+	Container *Container      `json:"container,omitempty"` // what the step acts on; for Run, nothing: its name follows from Instance
+	Instance  *fleet.Instance `json:"instance,omitempty"`
+	Image     *fleet.Image    `json:"image,omitempty"`
+	Network   *Network        `json:"network,omitempty"`
+	Volume    *Volume         `json:"volume,omitempty"`
+	Limits    *fleet.Limits   `json:"limits,omitempty"`
+	Restart   fleet.Restart   `json:"restart,omitempty"`
+	Files     []string        `json:"files,omitempty"` // paths
+	Signal    string          `json:"signal,omitempty"`
+	Timeout   time.Duration   `json:"timeout,omitempty"` // of Stop: between signal and kill
+
+	// Record is written when the step is done, in the transaction that removes its intent.
+	Record Record `json:"record,omitzero"`
+}
+
+// Container names a container that exists: by the id that an observation gave.
+type Container struct {
+	ID   string `json:"id"`
+	Name string `json:"name"` // for people, and for Rename
+}
+
+// Network is a network on a host, or one container's place on it.
+type Network struct {
+	Name    fleet.NetworkName `json:"name,omitempty"` // declared; empty for a stranger's
+	Engine  string            `json:"engine"`
+	Driver  string            `json:"driver,omitempty"`
+	Aliases []string          `json:"aliases,omitempty"`
+}
+
+// Volume is a volume on a host.
+type Volume struct {
+	Declared fleet.Volume     `json:"declared"`
+	Engine   string           `json:"engine"`
+	Replica  *fleet.ReplicaID `json:"replica,omitempty"`
+}
+
+// Record is what a finished step changes in the record. Where it puts a replica with an empty container id after a
+// Run, apply fills in the id that the engine gave; Changed is the time of writing. Nothing else is left to apply.
+type Record struct {
+	PutReplica    *state.Replica   `json:"put_replica,omitempty"`
+	DeleteReplica *fleet.ReplicaID `json:"delete_replica,omitempty"`
+	PutVolume     *state.Volume    `json:"put_volume,omitempty"`
+	DeleteVolume  *state.Volume    `json:"delete_volume,omitempty"`
+	PutNetwork    *state.Network   `json:"put_network,omitempty"`
+	DeleteNetwork *state.Network   `json:"delete_network,omitempty"`
+	DeleteHost    fleet.HostName   `json:"delete_host,omitempty"`    // nothing of ours is left on it
+	DeleteIntents []fleet.OpID     `json:"delete_intents,omitempty"` // of a run that was cut off, and are resolved
+}
+
+// Rollout is how one workload's change goes out: a line for people.
+type Rollout struct {
+	Workload fleet.WorkloadName `json:"workload"`
+	Text     string             `json:"text"`
+}
+
+// Exposure is a port that becomes, or stops being, reachable from outside its host.
+type Exposure struct {
+	Addr     fleet.Addr     `json:"addr"`
+	Host     fleet.HostName `json:"host"`
+	Bind     string         `json:"bind"` // "0.0.0.0" where none is given
+	Port     uint16         `json:"port"`
+	Protocol string         `json:"protocol"`
+	Closes   bool           `json:"closes,omitempty"`
+}
+
+// Skipped is a host that did not answer, with what is owed to it.
+type Skipped struct {
+	Host fleet.HostName `json:"host"`
+	Why  string         `json:"why"`
+	Owed []string       `json:"owed,omitempty"` // for people, one line each
+}
+
+// ImageNote says what one image reference was pinned to and how each host gets it.
+type ImageNote struct {
+	Image fleet.Image               `json:"image"`
+	Why   string                    `json:"why"` // "as the hosts have it", "as ghcr.io answers", "from this machine"
+	Has   []fleet.HostName          `json:"has,omitempty"`
+	Pull  []fleet.HostName          `json:"pull,omitempty"`
+	Send  []fleet.HostName          `json:"send,omitempty"`
+	Other map[fleet.HostName]string `json:"other,omitempty"` // hosts that hold another image under the reference, by its id
+}
+
+// OutputChange is one output before and after.
+type OutputChange struct {
+	Name      string          `json:"name"`
+	Action    Action          `json:"action"`
+	Before    json.RawMessage `json:"before,omitempty"`
+	After     json.RawMessage `json:"after,omitempty"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+	Unknown   bool            `json:"unknown,omitempty"`
+}
+
+// Counts is the last line of a plan.
+type Counts struct{ Replace, Move, Add, Change, Destroy int }
+
+// Empty reports whether the plan has nothing to do: no step and no changed output.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 && len(p.Outputs) == 0 }
