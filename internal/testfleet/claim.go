@@ -33,12 +33,9 @@ func (c *claim) cgroup() string { return fmt.Sprintf("stowfleet-%d", c.number) }
 
 // take removes what dead fleets left below base and claims a free number.
 func take(ctx context.Context, base string) (*claim, error) {
-	if err := os.MkdirAll(base, 0o755); err != nil {
-		return nil, fmt.Errorf("make fleet directory: %w", err)
-	}
-	gate, err := lockFile(filepath.Join(base, "lock"), unix.LOCK_EX)
+	gate, err := openGate(base)
 	if err != nil {
-		return nil, fmt.Errorf("lock fleet directory: %w", err)
+		return nil, err
 	}
 	defer gate.Close()
 	if err := sweep(ctx, base); err != nil {
@@ -79,14 +76,66 @@ func (c *claim) occupy() error {
 	return nil
 }
 
-// release removes all that is left of a fleet whose processes are gone.
+// release removes all that is left of a fleet whose processes are gone, and the
+// directory of all fleets after the last.
 func (c *claim) release(ctx context.Context) error {
+	base := filepath.Dir(c.dir)
+	gate, err := openGate(base)
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
 	if err := c.remove(ctx); err != nil {
 		return err
 	}
-	return c.lock.Close()
+	return closeEmpty(base)
 }
 
+// openGate makes base and waits for the lock in it, which is held while fleets come
+// and go. The lock file may have been removed while we waited (closeEmpty); a lock
+// on a file that is gone guards nothing.
+func openGate(base string) (*os.File, error) {
+	path := filepath.Join(base, "lock")
+	for {
+		if err := os.MkdirAll(base, 0o755); err != nil {
+			return nil, fmt.Errorf("make fleet directory: %w", err)
+		}
+		gate, err := lockFile(path, unix.LOCK_EX)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock fleet directory: %w", err)
+		}
+		if sameFile(gate, path) {
+			return gate, nil
+		}
+		gate.Close()
+	}
+}
+
+func sameFile(f *os.File, path string) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(held, there)
+}
+
+// closeEmpty removes base if it holds nothing but the lock, which the caller has.
+func closeEmpty(base string) error {
+	entries, err := os.ReadDir(base)
+	if err != nil || len(entries) > 1 {
+		return err
+	}
+	if err := os.Remove(filepath.Join(base, "lock")); err != nil {
+		return err
+	}
+	return os.Remove(base)
+}
+
+// remove is release for who holds the gate.
 func (c *claim) remove(ctx context.Context) error {
 	if err := removeLink(ctx, c.uplink()); err != nil {
 		return err
@@ -97,7 +146,7 @@ func (c *claim) remove(ctx context.Context) error {
 	if err := removeAll(c.dir); err != nil {
 		return fmt.Errorf("remove files of fleet %d: %w", c.number, err)
 	}
-	return nil
+	return c.lock.Close()
 }
 
 // sweep removes the fleets below base whose owner is dead. Their processes ended
@@ -120,7 +169,7 @@ func sweep(ctx context.Context, base string) error {
 		if err != nil {
 			return fmt.Errorf("lock dead fleet %d: %w", n, err)
 		}
-		if err := c.release(ctx); err != nil {
+		if err := c.remove(ctx); err != nil {
 			return fmt.Errorf("remove dead fleet %d: %w", n, err)
 		}
 	}

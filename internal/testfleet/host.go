@@ -146,11 +146,11 @@ func (h *Host) powerOff() error {
 	if h.box == nil {
 		return nil
 	}
-	if err := h.box.kill(); err != nil {
-		return err
-	}
 	for _, s := range []*service{h.sshd, h.containerd, h.dockerd} {
 		s.release()
+	}
+	if err := h.box.kill(); err != nil {
+		return err
 	}
 	h.box, h.sshd, h.containerd, h.dockerd = nil, nil, nil, nil
 	return nil

@@ -54,39 +54,41 @@ func startSandbox(ctx context.Context, name string, mounts []string) (*sandbox, 
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Env, cmd.Dir = hostEnv(), "/"
 	cmd.Stdout, cmd.Stderr = in, in
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: sandboxFlags, Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	s := &sandbox{name: name, cmd: cmd, done: make(chan struct{})}
-	err = s.start()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: sandboxFlags}
+	done, err := startOwned(cmd)
 	in.Close()
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox %s: %w", name, err)
 	}
+	s := &sandbox{name: name, pid: cmd.Process.Pid, cmd: cmd, done: done}
 	if err := awaitReady(ctx, out); err != nil {
 		return nil, errors.Join(fmt.Errorf("start sandbox %s: %w", name, err), s.kill())
 	}
 	return s, nil
 }
 
-// start starts the init from a goroutine that keeps its thread until the init is
-// gone: the kernel sends the parent-death signal when the thread that forked ends,
-// not when the process does.
-func (s *sandbox) start() error {
+// startOwned starts a process that the kernel kills when this one ends. done is
+// closed when it is gone. A goroutine keeps the thread that forked until then: the
+// kernel sends the parent-death signal when that thread ends, not when the process does.
+func startOwned(cmd *exec.Cmd) (done chan struct{}, err error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr.Setpgid = true // Ctrl-C on a terminal is for the owner to handle
+	done = make(chan struct{})
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer close(s.done)
-		err := s.cmd.Start()
+		defer close(done)
+		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = s.cmd.Wait() // it is always killed; how is of no interest
+			_ = cmd.Wait() // logs say why it ended
 		}
 	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	s.pid = s.cmd.Process.Pid
-	return nil
+	return done, <-started
 }
 
 func awaitReady(ctx context.Context, out *os.File) error {

@@ -23,7 +23,7 @@ type service struct {
 // startService starts a daemon and writes down its process id inside the sandbox,
 // in /run/NAME.nspid. It does not wait until the daemon answers.
 func startService(ctx context.Context, in *sandbox, name, logDir string, args ...string) (*service, error) {
-	s := &service{name: name, in: in, log: filepath.Join(logDir, name+".log"), done: make(chan struct{})}
+	s := &service{name: name, in: in, log: filepath.Join(logDir, name+".log")}
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -34,14 +34,9 @@ func startService(ctx context.Context, in *sandbox, name, logDir string, args ..
 	// The daemon ends with its sandbox, not with the context of who started it.
 	s.cmd = in.command(context.WithoutCancel(ctx), inAll, words...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.cmd.Start(); err != nil {
+	if s.done, err = startOwned(s.cmd); err != nil {
 		return nil, fmt.Errorf("start %s in %s: %w", name, in.name, err)
 	}
-	go func() {
-		defer close(s.done)
-		_ = s.cmd.Wait() // its log says why it ended
-	}()
 	return s, nil
 }
 
@@ -97,12 +92,14 @@ func (s *service) ended() bool {
 	}
 }
 
-// release ends the nsenter of a daemon whose sandbox was killed.
+// release ends the nsenter of a daemon whose sandbox is about to be killed. It is the
+// daemon's parent: stopped along with a frozen daemon it would not reap it, and the
+// sandbox would wait for that for ever.
 func (s *service) release() {
 	if s == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill() // it may be stopped, or gone already
+	_ = s.cmd.Process.Kill() // it may be gone already
 	<-s.done
 }
 
