@@ -64,7 +64,7 @@ const DefaultMaxOutput = 1 << 20
 // Command is one command to run on a host.
 type Command struct {
 	Argv      []string  // the program and its arguments; never empty, no NUL byte
-	Stdin     io.Reader // nil: empty
+	Stdin     io.Reader // nil: empty; it has to come to an end, for Close waits for its reader
 	MaxOutput int       // bytes kept of stdout and of stderr each; 0: DefaultMaxOutput
 }
 

@@ -1,0 +1,222 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stowage-run/stowage/providers/remote"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// DialContext implements remote.Conn. The streams have no deadlines: close them.
+func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	op := "open " + addr
+	if err := ctx.Err(); err != nil {
+		return nil, c.fail(remote.StageChannel, ctxClass(ctx), op, err)
+	}
+	switch network {
+	case "unix":
+		if err := checkSocket(addr); err != nil {
+			return nil, c.fail(remote.StageConfig, remote.ErrConfig, op, err)
+		}
+		if c.Mode() == DialStdio {
+			return c.dialStdio(ctx, addr)
+		}
+	case "tcp":
+		if _, err := ParseTarget(addr); err != nil || strings.Contains(addr, "@") {
+			return nil, c.fail(remote.StageConfig, remote.ErrConfig, op, fmt.Errorf("%q is not an address", addr))
+		}
+	default:
+		return nil, c.fail(remote.StageConfig, remote.ErrConfig, op, fmt.Errorf("unknown network %q", network))
+	}
+	conn, err := await(ctx, c, remote.StageChannel, op,
+		func() (net.Conn, error) { return c.client.Dial(network, addr) },
+		func(conn net.Conn) { conn.Close() })
+	if err == nil {
+		return &stream{Conn: conn, owner: c, op: op}, nil
+	}
+	refused, ok := errors.AsType[*gossh.OpenChannelError](err)
+	if !ok {
+		return nil, c.asError(remote.StageChannel, op, err)
+	}
+	if network == "tcp" {
+		e := c.fail(remote.StageChannel, nil, op, err)
+		if refused.Reason == gossh.Prohibited {
+			e.Class = remote.ErrForwardingRefused
+		}
+		return nil, e
+	}
+	return c.afterRefusal(ctx, addr, err)
+}
+
+// checkSocket takes absolute paths without control bytes. sun_path holds 107.
+func checkSocket(path string) error {
+	if !strings.HasPrefix(path, "/") || len(path) > 107 {
+		return fmt.Errorf("%q is not the path of a socket", path)
+	}
+	for _, r := range path {
+		if r < ' ' || r == 0x7f {
+			return fmt.Errorf("%q is not the path of a socket", path)
+		}
+	}
+	return nil
+}
+
+// asError gives err a stage, unless it is a *remote.Error already.
+func (c *Conn) asError(stage remote.Stage, op string, err error) error {
+	if e, ok := errors.AsType[*remote.Error](err); ok {
+		return e
+	}
+	return c.fail(stage, nil, op, err)
+}
+
+// stream is a forwarded stream that tells its end from the connection's.
+type stream struct {
+	net.Conn
+	owner *Conn
+	op    string
+}
+
+// Read returns io.EOF only when the other end has ended the stream.
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err != nil && !s.owner.alive() {
+		err = s.owner.broken(s.op)
+	}
+	return n, err
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	if err != nil && !s.owner.alive() {
+		err = s.owner.broken(s.op)
+	}
+	return n, err
+}
+
+// CloseWrite ends our direction only.
+func (s *stream) CloseWrite() error {
+	return s.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}
+
+// Close closes the stream; a second call, or one on a broken connection, is nil.
+func (s *stream) Close() error {
+	if err := s.Conn.Close(); err != nil && !errors.Is(err, io.EOF) && s.owner.alive() {
+		return err
+	}
+	return nil
+}
+
+// dialStdio opens a stream through the docker CLI on the host. It waits for a
+// place until ctx ends.
+func (c *Conn) dialStdio(ctx context.Context, path string) (net.Conn, error) {
+	op := "open " + path
+	select {
+	case c.stdio <- struct{}{}:
+	case <-c.done:
+		return nil, c.broken(op)
+	case <-ctx.Done():
+		e := c.fail(remote.StageChannel, remote.ErrTooManySessions, op, ctx.Err())
+		e.Detail = fmt.Sprintf("%d streams are open, and without forwarding a connection carries no more", maxStdio)
+		return nil, e
+	}
+	s, err := c.openSession(ctx, remote.Quote(stdioArgv(path)), op, maxComplaint)
+	if err != nil {
+		<-c.stdio
+		return nil, err
+	}
+	return newStdioStream(c, s, path), nil
+}
+
+// maxComplaint is how much of what the stand-in says on standard error is kept.
+const maxComplaint = 4096
+
+func stdioArgv(path string) []string {
+	return []string{"docker", "-H", "unix://" + path, "system", "dial-stdio"}
+}
+
+// stdioStream is a stream through a process on the host.
+type stdioStream struct {
+	*session
+	owner *Conn
+	path  string
+	once  sync.Once
+}
+
+func newStdioStream(c *Conn, s *session, path string) *stdioStream {
+	st := &stdioStream{session: s, owner: c, path: path}
+	// The place is free when the process has ended, not when we wish it to.
+	if !c.start(func() { <-s.ended; <-c.stdio }) {
+		<-c.stdio
+	}
+	return st
+}
+
+// Read returns io.EOF only when the process has ended well.
+func (s *stdioStream) Read(p []byte) (int, error) {
+	n, err := s.session.channel.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	if !s.owner.alive() {
+		return n, s.owner.broken("open " + s.path)
+	}
+	if !errors.Is(err, io.EOF) || s.session.closedByUs() {
+		return n, err
+	}
+	select {
+	case <-s.ended:
+		<-s.drained
+	case <-s.owner.done:
+		return n, s.owner.broken("open " + s.path)
+	}
+	if s.exit.ExitCode == 0 && s.exit.Signal == "" {
+		return n, io.EOF
+	}
+	e := s.owner.fail(remote.StageChannel, nil, "open "+s.path, nil)
+	e.Socket, e.Detail = s.path, "docker system dial-stdio: "+oneLine(s.stderr())
+	return n, e
+}
+
+func (s *stdioStream) Write(p []byte) (int, error) {
+	n, err := s.session.channel.Write(p)
+	if err != nil && !s.owner.alive() {
+		err = s.owner.broken("open " + s.path)
+	}
+	return n, err
+}
+
+func (s *stdioStream) CloseWrite() error { return s.session.channel.CloseWrite() }
+
+func (s *stdioStream) Close() error {
+	s.once.Do(s.session.close)
+	return nil
+}
+
+func (s *stdioStream) LocalAddr() net.Addr  { return &net.UnixAddr{Name: "@", Net: "unix"} }
+func (s *stdioStream) RemoteAddr() net.Addr { return &net.UnixAddr{Name: s.path, Net: "unix"} }
+
+// errNoDeadline: SSH channels have none.
+var errNoDeadline = errors.New("ssh streams have no deadlines")
+
+func (s *stdioStream) SetDeadline(time.Time) error      { return errNoDeadline }
+func (s *stdioStream) SetReadDeadline(time.Time) error  { return errNoDeadline }
+func (s *stdioStream) SetWriteDeadline(time.Time) error { return errNoDeadline }
+
+// oneLine is text of a host for a message: its first line, bounded.
+func oneLine(text []byte) string {
+	s, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if len(s) > 200 {
+		s = s[:200]
+	}
+	if s == "" {
+		return "ended without a word"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
