@@ -4,7 +4,8 @@ package fleet
 // Every slice is sorted, so equal inputs give equal bytes.
 type Assignment struct {
 	Placed  []Placed  // by replica
-	Refused []Refusal // by workload
+	Refused []Refusal // by workload, then first slot
+	Gone    []Gone    // by replica
 	Loads   []Load    // by host, after the placement
 }
 
@@ -13,11 +14,20 @@ type Placed struct {
 	Replica   ReplicaID
 	Host      HostName
 	From      HostName          // where it stood before; empty: nowhere
-	Reason    string            // why it moves or is new; empty: it stays
+	Reason    string            // why it moves, is new or changes a host port (From is Host then); empty: it stays
 	HostPorts map[string]uint16 // by port name, for every published port
 }
 
-// Refusal says why replicas of a workload cannot be placed.
+// Gone is a replica that stands now and is no longer wanted. A refused one is not gone: what stands of
+// it is to be left alone.
+type Gone struct {
+	Replica ReplicaID
+	Host    HostName
+	Reason  string // for people: `replicas is now 2`
+}
+
+// Refusal says why replicas of a workload cannot be placed. A workload has one for each group of slots
+// that are refused for the same reasons.
 type Refusal struct {
 	Workload WorkloadName
 	Slots    []Slot
@@ -25,7 +35,7 @@ type Refusal struct {
 }
 
 // FilterCount is how many hosts one filter kept a replica from, with detail for people:
-// {2, "drained"}, {1, "needs 512MiB of memory; web1 has 210MiB free"}.
+// {2, "drained", "web1, web2"}, {1, "short of memory", "web3 has 210MiB of 2GiB free, api needs 512MiB"}.
 type FilterCount struct {
 	Hosts  int
 	Filter string

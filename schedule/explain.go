@@ -1,0 +1,199 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// Explain says a refusal in one line:
+//
+//	api[3] cannot be placed: 2 hosts drained (web1, web2); 1 host short of memory (web3 has 210MiB of
+//	2GiB free, api needs 512MiB; held by redis[0] 1GiB)
+func Explain(r fleet.Refusal) string {
+	var parts []string
+	for _, f := range r.Filters {
+		parts = append(parts, ExplainFilter(f))
+	}
+	if len(parts) == 0 {
+		parts = []string{"the fleet has no hosts"}
+	}
+	return fmt.Sprintf("%s cannot be placed: %s", slots(r), strings.Join(parts, "; "))
+}
+
+// ExplainFilter says one line of a refusal: `2 hosts drained (web1, web2)`.
+func ExplainFilter(f fleet.FilterCount) string {
+	s := fmt.Sprintf("%s %s", count(f.Hosts, "host"), f.Filter)
+	if f.Detail != "" {
+		s += " (" + f.Detail + ")"
+	}
+	return s
+}
+
+// slots names the refused replicas, with runs drawn together: `api[2], api[4-9]`.
+func slots(r fleet.Refusal) string {
+	var out []string
+	for i := 0; i < len(r.Slots); {
+		j := i
+		for j+1 < len(r.Slots) && r.Slots[j+1] == r.Slots[j]+1 {
+			j++
+		}
+		s := fmt.Sprintf("%s[%d]", r.Workload, r.Slots[i])
+		if j > i {
+			s = fmt.Sprintf("%s[%d-%d]", r.Workload, r.Slots[i], r.Slots[j])
+		}
+		out = append(out, s)
+		i = j + 1
+	}
+	return strings.Join(out, ", ")
+}
+
+func short(r fleet.ReplicaID) string { return fmt.Sprintf("%s[%d]", r.Workload, r.Slot) }
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// refused explains every seat without a host. The counts are taken when all is placed: no host takes
+// a replica then that it did not take before, and the numbers are those of the loads.
+func (p *pass) refused() []fleet.Refusal {
+	var out []fleet.Refusal
+	var held map[*host][]holding
+	for _, w := range p.works {
+		pending := w.pending()
+		if len(pending) == 0 {
+			continue
+		}
+		if held == nil {
+			held = p.holdings()
+		}
+		e := &explainer{p: p, w: w, held: held}
+		if w.global {
+			out = append(out, e.global(pending))
+			continue
+		}
+		out = append(out, e.replicated(pending)...)
+	}
+	return out
+}
+
+// explainer explains one workload's refusals.
+type explainer struct {
+	p    *pass
+	w    *work
+	held map[*host][]holding
+}
+
+// rejected is the hosts that one filter rejected, for one seat or several.
+type rejected struct {
+	seat  *seat // one of them
+	hosts []*host
+}
+
+// global counts each seat's only host.
+func (e *explainer) global(pending []*seat) fleet.Refusal {
+	r := fleet.Refusal{Workload: e.w.Name}
+	var by [filters]rejected
+	for _, s := range pending {
+		f := e.p.rejects(e.w, s, s.target)
+		by[f].seat = s
+		by[f].hosts = append(by[f].hosts, s.target)
+		r.Slots = append(r.Slots, s.slot)
+	}
+	r.Filters = e.counts(by)
+	return r
+}
+
+// replicated explains seats with the same ties together: the filters treat them alike.
+func (e *explainer) replicated(pending []*seat) []fleet.Refusal {
+	var out []fleet.Refusal
+	at := map[string]int{}
+	for _, s := range pending {
+		key := e.likeness(s)
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key] = i
+			out = append(out, fleet.Refusal{Workload: e.w.Name, Filters: e.counts(e.sift(s))})
+		}
+		out[i].Slots = append(out[i].Slots, s.slot)
+	}
+	return out
+}
+
+// likeness is equal for seats that every host treats alike.
+func (e *explainer) likeness(s *seat) string {
+	var b strings.Builder
+	for _, t := range e.p.ties(e.w, s) {
+		fmt.Fprintf(&b, "%s %q ", t.volume, t.hosts)
+	}
+	if s.current != nil {
+		// A cordon or silence that it stood through does not count against it.
+		if h := e.p.byName[s.current.Host]; h != nil && (h.Cordon || !h.facts.Known) {
+			b.WriteString(string(h.Name))
+		}
+	}
+	return b.String()
+}
+
+func (e *explainer) sift(s *seat) [filters]rejected {
+	var by [filters]rejected
+	for _, h := range e.p.hosts {
+		f := e.p.rejects(e.w, s, h)
+		by[f].seat = s
+		by[f].hosts = append(by[f].hosts, h)
+	}
+	return by
+}
+
+func (e *explainer) counts(by [filters]rejected) []fleet.FilterCount {
+	var out []fleet.FilterCount
+	for f := passes + 1; f < filters; f++ {
+		if len(by[f].hosts) > 0 {
+			out = append(out, fleet.FilterCount{Hosts: len(by[f].hosts), Filter: f.String(), Detail: e.detail(f, by[f])})
+		}
+	}
+	return out
+}
+
+// detail is what people need to know to change a filter's mind: the hosts, or the nearest miss.
+func (e *explainer) detail(f filter, r rejected) string {
+	switch f {
+	case otherLabels, portTaken, shortOfCPU, shortOfMemory, shortOfGPUs:
+		h := e.nearest(f, r.hosts)
+		s := e.p.because(f, e.w, r.seat, h)
+		if f >= shortOfCPU {
+			s += heldBy(f, e.held[h])
+		}
+		return s
+	case volumeElsewhere:
+		return e.p.because(f, e.w, r.seat, r.hosts[0])
+	}
+	return names(r.hosts)
+}
+
+// nearest returns the host that misses by least: the one with most free of what is short, else the first.
+func (e *explainer) nearest(f filter, hosts []*host) *host {
+	return slices.MaxFunc(hosts, func(a, b *host) int {
+		return cmp.Or(cmp.Compare(amount(f, a.room.Sub(a.used)), amount(f, b.room.Sub(b.used))), b.index-a.index)
+	})
+}
+
+// names lists hosts, the first few by name.
+func names(hosts []*host) string {
+	const few = 5
+	var out []string
+	for i, h := range hosts {
+		if i == few && len(hosts) > few+1 {
+			return strings.Join(out, ", ") + fmt.Sprintf(" and %d more", len(hosts)-few)
+		}
+		out = append(out, string(h.Name))
+	}
+	return strings.Join(out, ", ")
+}
