@@ -38,12 +38,17 @@ type Plan struct {
 	Guards    []Guard                    `json:"guards,omitempty"`    // sorted by key
 	Sealed    []fleet.Fingerprint        `json:"sealed,omitempty"`    // secrets that apply must be able to open; sorted
 
-	Release fleet.Release                 `json:"release"`         // the number that applying it makes
-	Desired fleet.Fleet                   `json:"desired"`         // images pinned
-	Hosts   []fleet.Host                  `json:"hosts,omitempty"` // every host that a step goes to, also those no longer declared
-	Specs   map[fleet.Revision]fleet.Spec `json:"specs,omitempty"` // of every revision that a step or change names
+	Release fleet.Release `json:"release"` // the number that applying it makes
 
-	Changes  []Change       `json:"changes,omitempty"` // without those of Noop; sorted by address
+	// Desired is the fleet of that release and what the record of workloads and outputs says once it is made: images
+	// pinned, sensitive outputs without value. What the plan leaves out (not targeted, excluded) is in it as it was
+	// recorded; with Destroy no workload is.
+	Desired fleet.Fleet `json:"desired"`
+
+	Hosts []fleet.Host                  `json:"hosts,omitempty"` // every host that a step goes to, also those no longer declared
+	Specs map[fleet.Revision]fleet.Spec `json:"specs,omitempty"` // of every revision that a step or change names
+
+	Changes  []Change       `json:"changes,omitempty"` // without those of Noop; sorted by address, slots by number
 	Drift    []Drift        `json:"drift,omitempty"`   // sorted by address
 	Steps    []Step         `json:"steps,omitempty"`   // Step.ID is the index; needs come before
 	Rollouts []Rollout      `json:"rollouts,omitempty"`
@@ -145,14 +150,14 @@ type Step struct {
 	Needs  []int          `json:"needs,omitempty"` // ids, ascending
 
 	Container *Container      `json:"container,omitempty"` // what the step acts on; for Run, nothing: its name follows from Instance
-	Instance  *fleet.Instance `json:"instance,omitempty"`
-	Image     *fleet.Image    `json:"image,omitempty"`
+	Instance  *fleet.Instance `json:"instance,omitempty"`  // of Run; of WriteFiles, where its Revision says which files
+	Image     *fleet.Image    `json:"image,omitempty"`     // of Pull and Send; of Run, as this host knows it: put it in place of the spec's
 	Network   *Network        `json:"network,omitempty"`
 	Volume    *Volume         `json:"volume,omitempty"`
 	Limits    *fleet.Limits   `json:"limits,omitempty"`
 	Restart   fleet.Restart   `json:"restart,omitempty"`
-	Files     []string        `json:"files,omitempty"` // paths
-	Signal    string          `json:"signal,omitempty"`
+	Files     []string        `json:"files,omitempty"`   // paths
+	Signal    string          `json:"signal,omitempty"`  // of Signal; Stop uses the container's own
 	Timeout   time.Duration   `json:"timeout,omitempty"` // of Stop: between signal and kill
 
 	// Record is written when the step is done, in the transaction that removes its intent.
@@ -236,8 +241,12 @@ type OutputChange struct {
 	Unknown   bool            `json:"unknown,omitempty"`
 }
 
-// Counts is the last line of a plan.
-type Counts struct{ Replace, Move, Add, Change, Destroy int }
+// Counts is the last line of a plan: replicas, volumes and networks. What is only recorded has counts of its own.
+type Counts struct {
+	Replace, Move, Add, Change, Destroy int
+	Adopt, Forget                       int
+}
 
-// Empty reports whether the plan has nothing to do: no step and no changed output.
-func (p *Plan) Empty() bool { return len(p.Steps) == 0 && len(p.Outputs) == 0 }
+// Empty reports whether the plan has nothing to do: no step, no change and no changed output. A change without steps
+// is one of a workload's own attributes (a reservation, a stop timeout), which are recorded with the release.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 && len(p.Changes) == 0 && len(p.Outputs) == 0 }
