@@ -14,7 +14,8 @@ const (
 
 // Config says what fleet to start. The zero value is one host with an Ed25519 key.
 type Config struct {
-	Hosts    int       // how many hosts; 0 means 1
+	Hosts    int       // how many hosts; 0 means 1, or none with Local
+	Local    bool      // also a host that stands for this machine: Fleet.Local
 	HostKeys []KeyType // what keys each sshd has; none means Ed25519
 	Dir      string    // where fleets keep their files; "" means DefaultDir
 	SSHD     []string  // further lines of each sshd_config, such as "MaxSessions 2"
@@ -34,7 +35,7 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	if c.Hosts == 0 {
+	if c.Hosts == 0 && !c.Local {
 		c.Hosts = 1
 	}
 	if len(c.HostKeys) == 0 {

@@ -2,9 +2,7 @@ package testfleet
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
 )
 
 // Docker's own parts are what a distribution installs: one containerd, one dockerd,
@@ -20,25 +18,31 @@ disabled_plugins = [
 ]
 `
 
-const (
-	containerdSocket = "/run/containerd/containerd.sock"
-	configDir        = "/var/lib/testfleet"
-)
+const containerdSocket = "/run/containerd/containerd.sock"
+
+// data is where the engine keeps its files, as the host sees it. For the local one
+// that is not the usual place: that is this machine's.
+func (h *Host) data(name string) string {
+	if h.isLocal() {
+		return h.path("/var/lib/" + name)
+	}
+	return "/var/lib/" + name
+}
 
 func (h *Host) writeEngineConfig() error {
-	if err := os.MkdirAll(h.path(configDir), 0o755); err != nil {
-		return fmt.Errorf("furnish %s: %w", h.Name, err)
+	if err := h.makeDirs("/var/lib/testfleet"); err != nil {
+		return err
 	}
-	if err := writeFile(h.path(configDir+"/containerd.toml"), containerdConfig, 0o644); err != nil {
+	if err := writeFile(h.path("/var/lib/testfleet/containerd.toml"), containerdConfig, 0o644); err != nil {
 		return err
 	}
 	// Not /etc/docker/daemon.json: that is this machine's.
-	return writeFile(h.path(configDir+"/docker.json"), "{}\n", 0o644)
+	return writeFile(h.path("/var/lib/testfleet/docker.json"), "{}\n", 0o644)
 }
 
 func (h *Host) startContainerd(ctx context.Context) (err error) {
 	h.containerd, err = startService(ctx, h.box, "containerd", h.dir,
-		"containerd", "--config", configDir+"/containerd.toml")
+		"containerd", "--config", h.data("testfleet/containerd.toml"), "--root", h.data("containerd"))
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (h *Host) StartEngine(ctx context.Context) (err error) {
 	defer cancel()
 	// The tree of cgroups is the machine's: each host has its own branch.
 	h.dockerd, err = startService(ctx, h.box, "dockerd", h.dir, "dockerd",
-		"--config-file", configDir+"/docker.json", "--containerd", containerdSocket,
+		"--config-file", h.data("testfleet/docker.json"), "--data-root", h.data("docker"), "--containerd", containerdSocket,
 		"--exec-opt", "native.cgroupdriver=cgroupfs",
 		"--cgroup-parent", "/"+h.fleet.claim.cgroup()+"/"+h.Name)
 	if err != nil {

@@ -12,8 +12,15 @@ import (
 )
 
 // Fleet is a set of running hosts. Its fields do not change after New.
+//
+// Local is a host that stands for this machine: it has an engine and a network, but
+// no sshd, and shares all files of this machine except /run. What runs there by
+// Host.Command finds its engine at /var/run/docker.sock, published ports at
+// 127.0.0.1 and the other hosts at their addresses, and disturbs no engine or port
+// of the real machine.
 type Fleet struct {
 	Hosts      []*Host // named h1, h2, ...
+	Local      *Host   // with Config.Local, else nil; see there
 	KeyFile    string  // the private key that opens every host, as root; mode 0600
 	KnownHosts string  // the hosts' keys as New made them, in OpenSSH's format
 	Dir        string  // logs and data of the hosts; removed by Close
@@ -57,17 +64,23 @@ func (f *Fleet) start(ctx context.Context) error {
 		return err
 	}
 	for i := range f.config.Hosts {
-		h, err := f.newHost(i+1, public)
-		if err != nil {
+		h := f.newHost(i + 1)
+		if err := h.furnish(public); err != nil {
 			return err
 		}
 		f.Hosts = append(f.Hosts, h)
+	}
+	if f.config.Local {
+		f.Local = f.newHost(0)
+		if err := f.Local.furnishLocal(); err != nil {
+			return err
+		}
 	}
 	if err := f.writeKnownHosts(); err != nil {
 		return err
 	}
 	all, ctx := errgroup.WithContext(ctx)
-	for _, h := range f.Hosts {
+	for _, h := range f.all() {
 		all.Go(func() error { return h.boot(ctx) })
 	}
 	return all.Wait()
@@ -82,7 +95,7 @@ func (f *Fleet) Close() error {
 	ctx, cancel := context.WithTimeout(f.ctx, startTimeout)
 	defer cancel()
 	var down errgroup.Group
-	for _, h := range f.Hosts {
+	for _, h := range f.all() {
 		down.Go(h.powerOff)
 	}
 	err := down.Wait()
@@ -99,6 +112,13 @@ func (f *Fleet) Close() error {
 	return nil
 }
 
+func (f *Fleet) all() []*Host {
+	if f.Local == nil {
+		return f.Hosts
+	}
+	return append([]*Host{f.Local}, f.Hosts...)
+}
+
 // Gateway is this machine's address on the fleet's network: where hosts reach a
 // registry that a test serves.
 func (f *Fleet) Gateway() string { return f.claim.address(1).String() }
@@ -106,7 +126,7 @@ func (f *Fleet) Gateway() string { return f.claim.address(1).String() }
 // HCL returns host blocks that make these hosts Stowage's.
 func (f *Fleet) HCL() string {
 	var b strings.Builder
-	for i, h := range f.Hosts {
+	for i, h := range f.all() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}

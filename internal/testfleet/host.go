@@ -19,7 +19,7 @@ import (
 type Host struct {
 	Name   string // h1, h2, ...; also its hostname
 	Addr   string // its IPv4 address; sshd is on port 22
-	Socket string // its engine's socket as a path on this machine; on the host it is /var/run/docker.sock
+	Socket string // its engine's socket as a path on this machine; on the host it is /var/run/docker.sock too
 
 	fleet      *Fleet
 	number     int
@@ -35,39 +35,56 @@ type Host struct {
 
 // Where a host has a directory of its own. Everything else it shares with this
 // machine: do not have containers write elsewhere.
-func privateDirs() []string {
+func (h *Host) privateDirs() []string {
+	if h.isLocal() {
+		return []string{"/run"}
+	}
 	return []string{"/run", "/var", "/root", "/tmp", "/etc/ssh", "/srv", "/mnt", "/home"}
 }
 
-func (f *Fleet) newHost(number int, public string) (*Host, error) {
-	name := fmt.Sprintf("h%d", number)
+// newHost describes a host; number 0 is the local one.
+func (f *Fleet) newHost(number int) *Host {
 	h := &Host{
-		Name: name, Addr: f.claim.address(10 + number).String(),
-		fleet: f, number: number, dir: f.path(name), forwarding: true,
+		Name: fmt.Sprintf("h%d", number), Addr: f.claim.address(10 + number).String(),
+		fleet: f, number: number, forwarding: true,
 	}
+	if h.isLocal() {
+		h.Name = "local"
+	}
+	h.dir = f.path(h.Name)
 	h.Socket = h.path("/run/docker.sock")
-	for _, dir := range privateDirs() {
-		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
-			return nil, fmt.Errorf("make directories of %s: %w", name, err)
-		}
-	}
-	if err := h.furnish(public); err != nil {
-		return nil, err
-	}
 	h.client = engineClient(h.Socket)
-	return h, nil
+	return h
 }
+
+func (h *Host) isLocal() bool { return h.number == 0 }
 
 // path is where a private path of the host is on this machine.
 func (h *Host) path(inside string) string { return filepath.Join(h.dir, inside) }
 
+func (h *Host) makeDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
+			return fmt.Errorf("make directories of %s: %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
+// furnishLocal writes the little that the local host does not share.
+func (h *Host) furnishLocal() error {
+	if err := h.makeDirs(h.privateDirs()...); err != nil {
+		return err
+	}
+	return h.writeEngineConfig()
+}
+
 // furnish writes the files a fresh installation has. HOME holds nothing that a
 // shell would read: what runs over SSH pays for no one's .bashrc.
 func (h *Host) furnish(public string) error {
-	for _, dir := range []string{"/root/.ssh", "/var/lib", "/var/log", "/var/tmp"} {
-		if err := os.MkdirAll(h.path(dir), 0o700); err != nil {
-			return fmt.Errorf("furnish %s: %w", h.Name, err)
-		}
+	dirs := append(h.privateDirs(), "/root/.ssh", "/var/lib", "/var/log", "/var/tmp")
+	if err := h.makeDirs(dirs...); err != nil {
+		return err
 	}
 	if err := os.Symlink("/run", h.path("/var/run")); err != nil {
 		return fmt.Errorf("furnish %s: %w", h.Name, err)
@@ -91,9 +108,12 @@ func (h *Host) furnish(public string) error {
 // mounts is what startSandbox takes. The one that hides the fleet's own directory
 // comes last: after it, no private directory can be found any more.
 func (h *Host) mounts() []string {
-	mounts := []string{h.path("shadow"), "/etc/shadow"}
+	var mounts []string
+	if !h.isLocal() {
+		mounts = []string{h.path("shadow"), "/etc/shadow"}
+	}
 	var last []string
-	for _, dir := range privateDirs() {
+	for _, dir := range h.privateDirs() {
 		if strings.HasPrefix(h.dir, dir+"/") {
 			last = []string{h.path(dir), dir}
 			continue
@@ -117,7 +137,9 @@ func (h *Host) boot(ctx context.Context) error {
 		return fmt.Errorf("boot %s: %w", h.Name, err)
 	}
 	services, ctx := errgroup.WithContext(ctx)
-	services.Go(func() error { return h.startSSHD(ctx) })
+	if !h.isLocal() {
+		services.Go(func() error { return h.startSSHD(ctx) })
+	}
 	services.Go(func() error {
 		if err := h.startContainerd(ctx); err != nil {
 			return err
@@ -210,6 +232,9 @@ func (h *Host) Docker(ctx context.Context, args ...string) (string, error) {
 
 // HCL returns the host's block, one argument a line.
 func (h *Host) HCL() string {
+	if h.isLocal() {
+		return fmt.Sprintf("host %q {\n  engine \"docker\" {\n    socket = %q\n  }\n}\n", h.Name, h.Socket)
+	}
 	return fmt.Sprintf(`host %q {
   address = %q
   ssh {

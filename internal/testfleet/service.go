@@ -100,7 +100,10 @@ func (s *service) release() {
 		return
 	}
 	_ = s.cmd.Process.Kill() // it may be gone already
-	<-s.done
+	select {
+	case <-s.done:
+	case <-time.After(stopTimeout): // then the sandbox says that it does not end
+	}
 }
 
 // await asks ready until it returns nil, the daemon ends or ctx does.

@@ -15,6 +15,9 @@ func WithHostKeys(kinds ...KeyType) Option { return func(c *Config) { c.HostKeys
 // WithSSHD adds lines to every host's sshd_config.
 func WithSSHD(lines ...string) Option { return func(c *Config) { c.SSHD = lines } }
 
+// WithLocal adds a host that stands for this machine, as Fleet.Local.
+func WithLocal() Option { return func(c *Config) { c.Local = true } }
+
 // Start starts n hosts for one test, which ends them. It never skips: a machine that
 // cannot run a fleet fails the test and says what it lacks.
 func Start(t testing.TB, n int, options ...Option) *Fleet {
