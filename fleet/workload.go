@@ -64,6 +64,7 @@ type Output struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
 	Sensitive   bool   `json:"sensitive,omitempty"`
+	Unknown     bool   `json:"unknown,omitempty"` // not known until apply; Value is empty then
 	Value       []byte `json:"value,omitempty"`
 }
 
