@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stowage-run/stowage/providers/remote"
@@ -131,7 +132,7 @@ func (c *Conn) dialStdio(ctx context.Context, path string) (net.Conn, error) {
 		<-c.stdio
 		return nil, err
 	}
-	return newStdioStream(c, s, path), nil
+	return newStdioStream(context.WithoutCancel(ctx), c, s, path), nil
 }
 
 // maxComplaint is how much of what the stand-in says on standard error is kept.
@@ -144,13 +145,15 @@ func stdioArgv(path string) []string {
 // stdioStream is a stream through a process on the host.
 type stdioStream struct {
 	*session
+	ctx   context.Context // for the look at a socket that gave nothing
 	owner *Conn
 	path  string
 	once  sync.Once
+	got   atomic.Bool // something was read
 }
 
-func newStdioStream(c *Conn, s *session, path string) *stdioStream {
-	st := &stdioStream{session: s, owner: c, path: path}
+func newStdioStream(ctx context.Context, c *Conn, s *session, path string) *stdioStream {
+	st := &stdioStream{ctx: ctx, session: s, owner: c, path: path}
 	// The place is free when the process has ended, not when we wish it to.
 	if !c.start(func() { <-s.ended; <-c.stdio }) {
 		<-c.stdio
@@ -161,6 +164,9 @@ func newStdioStream(c *Conn, s *session, path string) *stdioStream {
 // Read returns io.EOF only when the process has ended well.
 func (s *stdioStream) Read(p []byte) (int, error) {
 	n, err := s.session.channel.Read(p)
+	if n > 0 {
+		s.got.Store(true)
+	}
 	if err == nil {
 		return n, nil
 	}
@@ -179,9 +185,31 @@ func (s *stdioStream) Read(p []byte) (int, error) {
 	if s.exit.ExitCode == 0 && s.exit.Signal == "" {
 		return n, io.EOF
 	}
-	e := s.owner.fail(remote.StageChannel, nil, "open "+s.path, nil)
-	e.Socket, e.Detail = s.path, "docker system dial-stdio: "+oneLine(s.stderr())
-	return n, e
+	return n, s.failure()
+}
+
+// failure words a process that ended badly. When it gave nothing at all the
+// socket may be the reason, so that is looked at.
+func (s *stdioStream) failure() error {
+	e := s.owner.socketError(nil, s.path, nil)
+	e.Detail = "docker system dial-stdio: " + lastLine(s.stderr())
+	if s.got.Load() {
+		return e
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.owner.timeout)
+	defer cancel()
+	out, err := s.owner.Run(ctx, probeCommand(s.path))
+	p := parseProbe(out.Stdout)
+	if err != nil || !p.complete {
+		return e
+	}
+	if err := s.owner.verdict(p, s.path, e); err != nil {
+		return err
+	}
+	if !p.listening {
+		e.Class = remote.ErrSocketDead
+	}
+	return e
 }
 
 func (s *stdioStream) Write(p []byte) (int, error) {
@@ -209,9 +237,11 @@ func (s *stdioStream) SetDeadline(time.Time) error      { return errNoDeadline }
 func (s *stdioStream) SetReadDeadline(time.Time) error  { return errNoDeadline }
 func (s *stdioStream) SetWriteDeadline(time.Time) error { return errNoDeadline }
 
-// oneLine is text of a host for a message: its first line, bounded.
-func oneLine(text []byte) string {
-	s, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+// lastLine is text of a host for a message: its last line, bounded, for what a
+// program gave up on comes last.
+func lastLine(text []byte) string {
+	s := strings.TrimSpace(string(text))
+	s = s[strings.LastIndexByte(s, '\n')+1:]
 	if len(s) > 200 {
 		s = s[:200]
 	}
