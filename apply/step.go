@@ -1,0 +1,209 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/plan"
+	"github.com/stowage-run/stowage/providers"
+	"github.com/stowage-run/stowage/state"
+)
+
+// step takes one step through its life: the intent becomes durable, the engine is called, the outcome
+// becomes durable and the intent goes. It returns with the outcome recorded as far as it is known.
+func (r *run) step(ctx context.Context, i int) outcome {
+	s := &r.job.Plan.Steps[i]
+	if s.Kind == plan.KindRecord {
+		if err := r.write.Commit(ctx, r.changes(s, "")); err != nil {
+			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("record %s: %w", s.Addr, err)}
+		}
+		return outcome{step: i, kind: EventDone}
+	}
+	op := fleet.OpID(r.job.NewID())
+	var c state.Changes
+	c.PutIntent(r.intent(s, op))
+	if err := r.write.Commit(ctx, c); err != nil {
+		return outcome{step: i, kind: EventFailed, err: fmt.Errorf("note the intent for %s: %w", s.Addr, err)}
+	}
+	o := r.call(ctx, s, op)
+	o.step = i
+	// What is known by now must be kept, even by one who leaves in a hurry. The store bounds the wait.
+	return r.settle(context.WithoutCancel(ctx), o, op)
+}
+
+// call does the step's work while it holds one of the host's slots.
+func (r *run) call(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
+	slot, ok := r.slots[s.Host]
+	if !ok {
+		return outcome{kind: EventFailed, err: fmt.Errorf("the plan does not say how to reach host %s", s.Host)}
+	}
+	select {
+	case slot <- struct{}{}:
+	case <-ctx.Done():
+		return outcome{kind: EventFailed, err: fmt.Errorf("%w before %s was sent", ErrInterrupted, s.Kind)}
+	}
+	defer func() { <-slot }()
+	if err := r.isLost(s.Host); err != nil {
+		return outcome{kind: EventFailed, err: err}
+	}
+	return r.pursue(ctx, s, op)
+}
+
+// settle records the outcome of a step that had an intent.
+func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
+	s := &r.job.Plan.Steps[o.step]
+	var c state.Changes
+	switch {
+	case o.kind == EventUnknown:
+		return o
+	case o.kind == EventDone, s.Kind == plan.KindRun && o.id != "":
+		// A container that was made and does not run is recorded too: nothing of ours stands anywhere
+		// without a record, and its output says what is wrong.
+		c = r.changes(s, o.id)
+	}
+	c.DeleteIntent(op)
+	err := r.write.Commit(ctx, c)
+	switch {
+	case err == nil:
+		return o
+	case o.kind == EventDone:
+		o.kind, o.err = EventUnknown, fmt.Errorf("%s of %s was done, but not recorded: %w", s.Kind, s.Addr, err)
+	default:
+		o.err = errors.Join(o.err, fmt.Errorf("record the outcome of %s: %w", s.Addr, err))
+	}
+	return o
+}
+
+// intent is the note that a step is about to be sent.
+func (r *run) intent(s *plan.Step, op fleet.OpID) state.Intent {
+	in := state.Intent{
+		Op: op, Plan: r.job.Plan.ID, Step: s.ID, Kind: string(s.Kind), Host: s.Host, Addr: s.Addr,
+		Object: object(s), Started: r.job.Now().UTC(),
+	}
+	if s.Instance != nil {
+		in.Generation, in.Revision = s.Instance.Generation, s.Instance.Revision
+	}
+	return in
+}
+
+// object is the name of what the step acts on, as the engine knows it.
+func object(s *plan.Step) string {
+	switch {
+	case s.Kind == plan.KindRun && s.Instance != nil:
+		return s.Instance.ContainerName()
+	case s.Container != nil:
+		return s.Container.Name
+	case s.Network != nil:
+		return s.Network.Engine
+	case s.Volume != nil:
+		return s.Volume.Engine
+	case s.Image != nil:
+		return s.Image.Ref
+	}
+	return ""
+}
+
+// changes is what a finished step changes in the record. id is the container that a Run made.
+func (r *run) changes(s *plan.Step, id string) state.Changes {
+	var c state.Changes
+	rec := &s.Record
+	if rec.PutReplica != nil {
+		p := *rec.PutReplica
+		if p.Container == "" && s.Kind == plan.KindRun {
+			p.Container = id
+		}
+		p.Changed = r.job.Now().UTC()
+		c.PutReplica(p)
+	}
+	if rec.DeleteReplica != nil {
+		c.DeleteReplica(*rec.DeleteReplica)
+	}
+	if rec.PutVolume != nil {
+		c.PutVolume(*rec.PutVolume)
+	}
+	if v := rec.DeleteVolume; v != nil {
+		c.DeleteVolume(v.Host, v.Engine)
+	}
+	if rec.PutNetwork != nil {
+		c.PutNetwork(*rec.PutNetwork)
+	}
+	if n := rec.DeleteNetwork; n != nil {
+		c.DeleteNetwork(n.Host, n.Engine)
+	}
+	if rec.DeleteHost != "" {
+		c.DeleteHost(rec.DeleteHost)
+	}
+	for _, op := range rec.DeleteIntents {
+		c.DeleteIntent(op)
+	}
+	return c
+}
+
+// pursue makes the step's calls until their outcome is known, or nobody can say.
+//
+// A host that cannot be reached gets a few more tries before it is lost. A call whose outcome is unknown is
+// looked after; where it had no effect it is made once more, since every call may be repeated. After a second
+// call that nobody knows the outcome of, and whose effect is not to be seen, it might yet come: the intent stays.
+func (r *run) pursue(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
+	p := newPatience()
+	unknown := 0
+	made := "" // the container of a Run, once it is known
+	for {
+		id, err := r.act(ctx, s, op)
+		id = cmp.Or(id, made)
+		made = id
+		if err == nil {
+			return outcome{kind: EventDone, id: id}
+		}
+		switch {
+		case errors.Is(err, providers.ErrUnknown):
+		case errors.Is(err, providers.ErrUnreachable) && ctx.Err() == nil:
+			if p.wait(ctx) {
+				r.emit(EventRetry, s.ID, func(e *Event) { e.Err = err })
+				continue
+			}
+			r.lose(s.Host, err)
+			if unknown > 0 && id == "" {
+				return outcome{kind: EventUnknown, err: err}
+			}
+			return outcome{kind: EventFailed, id: id, err: err}
+		default:
+			return outcome{kind: EventFailed, id: id, err: err}
+		}
+		if ctx.Err() != nil {
+			return outcome{kind: EventUnknown, err: err}
+		}
+		unknown++
+		seen, lookErr := r.look(ctx, s, id)
+		switch {
+		case lookErr != nil:
+			if errors.Is(lookErr, providers.ErrUnreachable) {
+				r.lose(s.Host, lookErr)
+			}
+			return outcome{kind: EventUnknown, err: fmt.Errorf("%w; then, looking: %w", err, lookErr)}
+		case seen.done:
+			return r.confirm(ctx, s, seen.id)
+		case unknown > 1:
+			return outcome{kind: EventUnknown, err: err}
+		}
+		r.emit(EventRetry, s.ID, func(e *Event) { e.Err = err })
+	}
+}
+
+// confirm ends a step whose effect was seen: a container that was started has to stay up.
+func (r *run) confirm(ctx context.Context, s *plan.Step, id string) outcome {
+	if s.Kind != plan.KindRun && s.Kind != plan.KindStart {
+		return outcome{kind: EventDone}
+	}
+	e, err := r.engine(ctx, s.Host)
+	if err == nil {
+		err = r.staysUp(ctx, e, s, id)
+	}
+	if err != nil {
+		return outcome{kind: EventFailed, id: id, err: err}
+	}
+	return outcome{kind: EventDone, id: id}
+}
