@@ -6,17 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// Policy says what to do about a host that known_hosts does not have. A host that
-// it has with another key is refused under every policy.
-type Policy string
-
-const (
-	// Strict refuses an unknown host. It is the default.
-	Strict Policy = "strict"
-	// AcceptNew records an unknown host's key and goes on.
-	AcceptNew Policy = "accept-new"
+	"github.com/stowage-run/stowage/fleet"
 )
 
 // The defaults. A dead peer is found within interval x count; 15 s is what the
@@ -30,28 +21,28 @@ const (
 // Config is what was declared about one host. Whatever is absent is taken from
 // ssh_config for Address, then from the defaults.
 type Config struct {
-	Name       string // the host's name in the fleet, for messages
+	Host       string // the host's name in the fleet, for messages
 	Address    string // host name, IP address or ssh_config alias
 	Port       int    // 0: absent
 	User       string
-	KeyFile    string // offered first; "~/" allowed; unusable is an error
-	KnownHosts string // the only user file read and, with AcceptNew, written; "~/" allowed
-	HostKey    Policy // empty: Strict; ssh_config can neither loosen nor tighten it
-	JumpHost   string // "user@host:port", several with commas, nearest first; "none" overrides ssh_config
+	KeyFile    string              // offered first; "~/" allowed; unusable is an error
+	KnownHosts string              // the only user file read and, with accept-new, written; "~/" allowed
+	HostKey    fleet.HostKeyPolicy // for a host, or jump host, that known_hosts has not; ssh_config has no say
+	JumpHost   string              // "user@host:port", several with commas, nearest first; "none" overrides ssh_config
 
 	Timeout           time.Duration // for each stage, not the whole; 0: ssh_config, then DefaultTimeout
 	KeepaliveInterval time.Duration // 0: DefaultKeepaliveInterval; negative: no keepalive
 	KeepaliveCount    int           // 0: DefaultKeepaliveCount
 
-	Env Environment
+	Environment Environment
 }
 
 // Environment is what of our own surroundings has a say. cmd fills it; nothing
-// here reads the process's environment.
+// here reads the process's environment. See Surroundings.
 type Environment struct {
 	Home             string   // for "~/" and the default files; empty: there are none
 	User             string   // the account we run as, the default account on hosts
-	AgentSocket      string   // SSH_AUTH_SOCK; empty: no agent
+	AuthSock         string   // SSH_AUTH_SOCK; empty: no agent
 	ConfigFiles      []string // ssh_config files, the user's before the system's; a missing one is no error
 	GlobalKnownHosts []string // known_hosts files that are read beside the user's
 
@@ -60,11 +51,11 @@ type Environment struct {
 }
 
 // Surroundings is the Environment of an account as OpenSSH would have it.
-func Surroundings(home, user, agentSocket string) Environment {
+func Surroundings(home, user, authSock string) Environment {
 	return Environment{
 		Home:             home,
 		User:             user,
-		AgentSocket:      agentSocket,
+		AuthSock:         authSock,
 		ConfigFiles:      []string{filepath.Join(home, ".ssh", "config"), "/etc/ssh/ssh_config"},
 		GlobalKnownHosts: []string{"/etc/ssh/ssh_known_hosts"},
 	}

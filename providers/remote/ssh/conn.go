@@ -64,7 +64,7 @@ var _ remote.Conn = (*Conn)(nil)
 func newConn(cfg Config, hops []hop, d *dialer) *Conn {
 	last := len(hops) - 1
 	c := &Conn{
-		name: cfg.Name, hops: hops, client: d.clients[last], wire: d.wire, root: d.root, clients: d.clients,
+		name: cfg.Host, hops: hops, client: d.clients[last], wire: d.wire, root: d.root, clients: d.clients,
 		timeout: hops[last].timeout,
 		stdio:   make(chan struct{}, maxStdio), runs: make(chan struct{}, maxRuns),
 		done: make(chan struct{}),

@@ -119,7 +119,7 @@ func (d *dialer) hop(h hop) error {
 func (d *dialer) identities(h hop) (*identities, error) {
 	ctx, cancel := context.WithTimeout(d.guard.ctx, h.timeout)
 	defer cancel()
-	return collect(ctx, d.cfg.Env, h)
+	return collect(ctx, d.cfg.Environment, h)
 }
 
 // connect makes the stream to the hop: TCP for the first, a channel of the hop
@@ -128,7 +128,7 @@ func (d *dialer) connect(h hop) (net.Conn, error) {
 	if len(d.clients) > 0 {
 		return d.clients[len(d.clients)-1].DialContext(d.guard.ctx, "tcp", h.addr())
 	}
-	dial := d.cfg.Env.DialContext
+	dial := d.cfg.Environment.DialContext
 	if dial == nil {
 		var nd net.Dialer
 		dial = nd.DialContext
@@ -161,7 +161,7 @@ func (d *dialer) keyError(err error) error {
 
 // fail words a stage that did not end well for the network's reasons.
 func (d *dialer) fail(h hop, stage remote.Stage, err error) error {
-	e := &remote.Error{Host: d.cfg.Name, Stage: stage, Class: remote.ErrUnreachable, User: h.user, Address: h.addr(), Via: d.via(), Err: err}
+	e := &remote.Error{Host: d.cfg.Host, Stage: stage, Class: remote.ErrUnreachable, User: h.user, Address: h.addr(), Via: d.via(), Err: err}
 	switch cause := context.Cause(d.guard.ctx); {
 	case cause == nil:
 	case errors.Is(cause, errStageLate):

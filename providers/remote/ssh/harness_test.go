@@ -215,8 +215,8 @@ func (w *world) trust(servers ...*sshd) {
 // config is a Config for the server that touches nothing outside the world.
 func (s *sshd) config() ssh.Config {
 	return ssh.Config{
-		Name: "web1", Address: "127.0.0.1", Port: s.port, Timeout: 5 * time.Second,
-		Env: ssh.Environment{Home: s.w.home, User: s.w.user, ConfigFiles: []string{s.w.path("home/.ssh/config")}},
+		Host: "web1", Address: "127.0.0.1", Port: s.port, Timeout: 5 * time.Second,
+		Environment: ssh.Environment{Home: s.w.home, User: s.w.user, ConfigFiles: []string{s.w.path("home/.ssh/config")}},
 	}
 }
 

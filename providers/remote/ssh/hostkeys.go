@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/skeema/knownhosts"
+	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/providers/remote"
 	gossh "golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
@@ -29,7 +30,7 @@ type verifier struct {
 	hop    hop
 	name   string // of the host in the fleet
 	env    Environment
-	policy Policy
+	policy fleet.HostKeyPolicy
 	db     *knownhosts.HostKeyDB
 	known  []knownhosts.PublicKey // what known_hosts has for the hop, in file order
 
@@ -38,7 +39,7 @@ type verifier struct {
 }
 
 func newVerifier(cfg Config, h hop) (*verifier, error) {
-	v := &verifier{hop: h, name: cfg.Name, env: cfg.Env, policy: cfg.HostKey}
+	v := &verifier{hop: h, name: cfg.Host, env: cfg.Environment, policy: cfg.HostKey}
 	if err := v.load(); err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (v *verifier) judge(ctx context.Context, remoteAddr net.Addr, key gossh.Pub
 	if len(recorded) > 0 {
 		return v.refuse(remote.ErrHostKeyChanged, key, recorded, "")
 	}
-	if v.policy != AcceptNew {
+	if v.policy != fleet.HostKeyAcceptNew {
 		return v.refuse(remote.ErrHostKeyUnknown, key, nil, "")
 	}
 	return v.accept(ctx, remoteAddr, key)
@@ -206,7 +207,7 @@ func (v *verifier) record(ctx context.Context, remoteAddr net.Addr, key gossh.Pu
 	}
 	if slices.ContainsFunc(v.known, func(k knownhosts.PublicKey) bool { return !k.Cert }) {
 		again := *v
-		again.policy = Strict
+		again.policy = fleet.HostKeyStrict
 		err := again.judge(ctx, remoteAddr, key)
 		v.err = again.err
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/providers/remote"
 )
 
@@ -58,8 +59,8 @@ type resolver struct {
 
 // resolve validates cfg and gives the hops to pass, the host itself last.
 func resolve(cfg Config) ([]hop, error) {
-	if cfg.HostKey != "" && cfg.HostKey != Strict && cfg.HostKey != AcceptNew {
-		return nil, fmt.Errorf("host_key is %q; it can be %q or %q", cfg.HostKey, Strict, AcceptNew)
+	if cfg.HostKey != "" && cfg.HostKey != fleet.HostKeyStrict && cfg.HostKey != fleet.HostKeyAcceptNew {
+		return nil, fmt.Errorf("host_key is %q; it can be %q or %q", cfg.HostKey, fleet.HostKeyStrict, fleet.HostKeyAcceptNew)
 	}
 	if cfg.Timeout < 0 {
 		return nil, fmt.Errorf("the timeout %s is negative", cfg.Timeout)
@@ -68,7 +69,7 @@ func resolve(cfg Config) ([]hop, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	conf, err := loadUserConfig(cfg.Env)
+	conf, err := loadUserConfig(cfg.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +143,8 @@ func (r resolver) proxyJump(alias string) (string, error) {
 
 // hop fills in what t leaves open from ssh_config, then from the defaults.
 func (r resolver) hop(t Target) (hop, error) {
-	alias, env := t.Host, r.cfg.Env
-	h := hop{host: t.Host, port: t.Port, user: t.User, agent: env.AgentSocket}
+	alias, env := t.Host, r.cfg.Environment
+	h := hop{host: t.Host, port: t.Port, user: t.User, agent: env.AuthSock}
 	f := fields{conf: r.conf, alias: alias}
 	if v := f.get("HostName"); v != "" {
 		h.host = strings.ReplaceAll(strings.ReplaceAll(v, "%h", alias), "%%", "%")
@@ -212,7 +213,7 @@ func (r resolver) agent(f *fields, h *hop) {
 }
 
 func (r resolver) keyFiles(f *fields, h *hop) {
-	env := r.cfg.Env
+	env := r.cfg.Environment
 	if r.cfg.KeyFile != "" {
 		h.keyFile = env.expand(r.cfg.KeyFile)
 	}
@@ -230,7 +231,7 @@ func (r resolver) keyFiles(f *fields, h *hop) {
 }
 
 func (r resolver) knownHosts(f *fields, h *hop) {
-	env := r.cfg.Env
+	env := r.cfg.Environment
 	user := []string{}
 	switch v := f.get("UserKnownHostsFile"); {
 	case r.cfg.KnownHosts != "":
@@ -253,9 +254,9 @@ func (r resolver) knownHosts(f *fields, h *hop) {
 // tokens expands what ssh_config(5) allows in file names, of which only those
 // that name the host, the accounts and the home directory are of use here.
 func (r resolver) tokens(path string, h hop, alias string) string {
-	path = r.cfg.Env.expand(path)
-	return strings.NewReplacer("%%", "%", "%d", r.cfg.Env.Home, "%h", h.host, "%n", alias,
-		"%p", strconv.Itoa(h.port), "%r", h.user, "%u", r.cfg.Env.User).Replace(path)
+	path = r.cfg.Environment.expand(path)
+	return strings.NewReplacer("%%", "%", "%d", r.cfg.Environment.Home, "%h", h.host, "%n", alias,
+		"%p", strconv.Itoa(h.port), "%r", h.user, "%u", r.cfg.Environment.User).Replace(path)
 }
 
 // fields reads values for one alias and keeps the first error.
@@ -294,5 +295,5 @@ func first(values ...string) string {
 
 // configError is a host that cannot be reached as it is declared.
 func configError(cfg Config, err error) *remote.Error {
-	return &remote.Error{Host: cfg.Name, Stage: remote.StageConfig, Class: remote.ErrConfig, Err: err}
+	return &remote.Error{Host: cfg.Host, Stage: remote.StageConfig, Class: remote.ErrConfig, Err: err}
 }
