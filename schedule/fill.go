@@ -66,7 +66,13 @@ func (p *pass) size(w *work) float64 {
 	for _, h := range p.hosts {
 		cpu, memory, gpus = max(cpu, int64(h.room.CPU)), max(memory, int64(h.room.Memory)), max(gpus, int64(h.room.GPUs))
 	}
-	return max(part(int64(w.Reserve.CPU), cpu), part(int64(w.Reserve.Memory), memory), part(int64(w.Reserve.GPUs), gpus))
+	var size float64
+	for _, d := range [][2]int64{{int64(w.Reserve.CPU), cpu}, {int64(w.Reserve.Memory), memory}, {int64(w.Reserve.GPUs), gpus}} {
+		if d[0] > 0 {
+			size = max(size, part(d[0], d[1]))
+		}
+	}
+	return size
 }
 
 func (p *pass) fillGlobal(w *work, pending []*seat) {
@@ -110,8 +116,9 @@ func (p *pass) fillReplicated(w *work, pending []*seat) {
 // fillTied gives a seat the best of the few hosts that it may have.
 func (p *pass) fillTied(w *work, s *seat) {
 	var best *host
-	for _, h := range p.hosts {
-		if p.rejects(w, s, h) == passes && (best == nil || w.prefers(h, best)) {
+	for _, name := range p.ties(w, s)[0].hosts {
+		h := p.byName[name]
+		if h != nil && p.rejects(w, s, h) == passes && (best == nil || w.prefers(h, best)) {
 			best = h
 		}
 	}

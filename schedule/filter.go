@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"slices"
-
 )
 
 // filter is one reason for which a host does not take a replica. They are tried in this order, and a
@@ -122,4 +121,3 @@ func (p *pass) eligible(w *work) int {
 	}
 	return n
 }
-

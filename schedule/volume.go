@@ -91,7 +91,7 @@ func (p *pass) ties(w *work, s *seat) []tie {
 	var out []tie
 	for _, v := range w.own {
 		if at := p.in.Volumes[VolumeKey{v, w.id(s)}]; len(at) > 0 {
-			out = append(out, tie{v, at})
+			out = append(out, tie{v, slices.Sorted(slices.Values(at))})
 		}
 	}
 	for _, v := range w.shared {
