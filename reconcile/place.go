@@ -1,0 +1,158 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/plan"
+	"github.com/stowage-run/stowage/schedule"
+	"github.com/stowage-run/stowage/state"
+)
+
+// question is what the scheduler is told.
+func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.Inventory, a plan.Answers, o Options) schedule.Input {
+	q := schedule.Input{
+		Fleet:   f,
+		Current: make(map[fleet.ReplicaID]schedule.Current, len(inv.Slots)),
+		Hosts:   make(map[fleet.HostName]schedule.HostFacts, len(view.Hosts)),
+		Volumes: volumesOf(f, snap, view),
+		Archs:   archsOf(f, a),
+		Frozen:  frozen(f, inv, o),
+	}
+	if o.Mode == plan.Destroy {
+		bare := *f
+		bare.Workloads = nil
+		q.Fleet = &bare
+	}
+	for h, s := range view.Hosts {
+		if s.Observation != nil {
+			q.Hosts[h] = facts(s.Observation)
+		}
+	}
+	for i := range inv.Slots {
+		h := &inv.Slots[i]
+		if c, ok := current(h, snap, view, q.Volumes); ok {
+			q.Current[h.Replica] = c
+		}
+	}
+	return q
+}
+
+// facts is what a host says of itself, and what strangers hold on it.
+func facts(o *fleet.Observation) schedule.HostFacts {
+	f := schedule.HostFacts{Known: true, Capacity: o.Engine.Capacity, Arch: o.Engine.Arch}
+	for _, c := range o.Foreign {
+		f.Taken = append(f.Taken, c.HostPorts...)
+	}
+	return f
+}
+
+// current says where a slot stands. A container that is gone still holds its slot's place: its volumes
+// and its ports are there. A slot that is vacant on a silent host may be filled elsewhere, as nothing of it is there.
+func current(h *plan.Holding, snap *state.Snapshot, view fleet.View, volumes map[schedule.VolumeKey][]fleet.HostName) (schedule.Current, bool) {
+	old, recorded := snap.Workloads[h.Replica.Workload]
+	c := schedule.Current{Host: h.Host, Holds: recorded && holds(h, &old, volumes)}
+	if recorded {
+		c.Reserve = old.Reserve
+	}
+	if _, known := view.Known(h.Host); h.Presence == plan.Vacant && !known && !c.Holds || h.Host == "" {
+		return c, false
+	}
+	spec := snap.Specs[h.Revision()]
+	c.HostPorts = h.HostPorts(&spec)
+	return c, true
+}
+
+// holds reports whether a volume that the slot has used is on its host.
+func holds(h *plan.Holding, w *fleet.Workload, volumes map[schedule.VolumeKey][]fleet.HostName) bool {
+	for _, m := range w.Spec.Mounts {
+		if m.Kind != fleet.MountVolume {
+			continue
+		}
+		for _, r := range []fleet.ReplicaID{{}, h.Replica} {
+			if slices.Contains(volumes[schedule.VolumeKey{Volume: m.Volume, Replica: r}], h.Host) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// volumesOf says where volumes are already: as recorded, and those with our label that a run which was cut
+// off has made and not recorded.
+func volumesOf(f *fleet.Fleet, snap *state.Snapshot, view fleet.View) map[schedule.VolumeKey][]fleet.HostName {
+	at := map[schedule.VolumeKey][]fleet.HostName{}
+	add := func(k schedule.VolumeKey, h fleet.HostName) {
+		if !slices.Contains(at[k], h) {
+			at[k] = append(at[k], h)
+		}
+	}
+	recorded := map[[2]string]bool{}
+	for _, v := range snap.Volumes {
+		k := schedule.VolumeKey{Volume: v.Name}
+		if v.Replica != nil {
+			k.Replica = *v.Replica
+		}
+		recorded[[2]string{string(v.Host), v.Engine}] = true
+		add(k, v.Host)
+	}
+	var names map[string]schedule.VolumeKey
+	for h, s := range view.Hosts {
+		if s.Observation == nil {
+			continue
+		}
+		for _, v := range s.Observation.Volumes {
+			if v.Fleet != snap.Meta.ID || recorded[[2]string{string(h), v.Name}] {
+				continue
+			}
+			if names == nil {
+				names = volumeNames(f, snap.Meta.Name)
+			}
+			if k, ok := names[v.Name]; ok {
+				add(k, h)
+			}
+		}
+	}
+	for _, hosts := range at {
+		slices.Sort(hosts)
+	}
+	return at
+}
+
+// volumeNames gives what each volume's name on an engine stands for.
+func volumeNames(f *fleet.Fleet, name fleet.Name) map[string]schedule.VolumeKey {
+	names := map[string]schedule.VolumeKey{}
+	for _, v := range f.Volumes {
+		if !v.PerReplica {
+			names[fleet.VolumeOn(name, v, fleet.ReplicaID{})] = schedule.VolumeKey{Volume: v.Name}
+			continue
+		}
+		for _, w := range f.Workloads {
+			if !slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Volume == v.Name }) {
+				continue
+			}
+			slots := w.Replicas
+			if w.Mode == fleet.Global {
+				slots = len(f.Hosts)
+			}
+			for i := range slots {
+				r := fleet.ReplicaID{Workload: w.Name, Slot: fleet.Slot(i)}
+				names[fleet.VolumeOn(name, v, r)] = schedule.VolumeKey{Volume: v.Name, Replica: r}
+			}
+		}
+	}
+	return names
+}
+
+// archsOf keeps a workload whose image exists on this machine only to hosts that can run it. What a
+// registry has may be there for every architecture.
+func archsOf(f *fleet.Fleet, a plan.Answers) map[fleet.WorkloadName][]string {
+	archs := map[fleet.WorkloadName][]string{}
+	for _, w := range f.Workloads {
+		i := w.Spec.Image
+		if l, ok := a.Local[i.Ref]; ok && i.Digest == "" && i.ID == l.ID && l.Arch != "" {
+			archs[w.Name] = []string{l.Arch}
+		}
+	}
+	return archs
+}
