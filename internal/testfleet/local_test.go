@@ -1,6 +1,9 @@
 package testfleet_test
 
 import (
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,5 +38,59 @@ func TestLocalStandsForThisMachine(t *testing.T) {
 	}
 	if got := docker(t, local, "info", "--format", "{{.DockerRootDir}}"); !strings.HasPrefix(got, f.Dir) {
 		t.Errorf("the local engine keeps its data in %s", got)
+	}
+}
+
+const engineDir = "STOWAGE_TESTFLEET_ENGINE_DIR"
+
+// TestEngineProcess is what the next test runs on the local host: it makes sure of an
+// engine, twice, and ends it. On its own it has nothing to do.
+func TestEngineProcess(t *testing.T) {
+	dir := os.Getenv(engineDir)
+	if dir == "" {
+		return
+	}
+	socket := filepath.Join(dir, "engine.sock")
+	first, err := testfleet.LocalEngine(t.Context(), socket, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !first.Started {
+		t.Error("an engine answered at a socket nobody had")
+	}
+	second, err := testfleet.LocalEngine(t.Context(), socket, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Started {
+		t.Error("a second engine was started beside the one that answers")
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("unix", socket); err != nil {
+		t.Errorf("Close ended an engine that it did not start: %v", err)
+	} else {
+		conn.Close()
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("unix", socket); err == nil {
+		conn.Close()
+		t.Error("the engine still accepts after Close")
+	}
+}
+
+// A plain dockerd changes the iptables of where it runs, so it runs on the local host.
+func TestLocalEngine(t *testing.T) {
+	local := testfleet.Start(t, 0, testfleet.WithLocal()).Local
+	if err := local.KillEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	test := local.Command(t.Context(), os.Args[0], "-test.run=^TestEngineProcess$", "-test.timeout=2m")
+	test.Env = append(test.Env, engineDir+"="+t.TempDir())
+	if out, err := test.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
