@@ -9,24 +9,31 @@ import (
 	"github.com/stowage-run/stowage/state"
 )
 
+// facts are what else a placement depends on.
+type facts struct {
+	answers plan.Answers
+	frozen  map[fleet.WorkloadName]bool
+	mode    plan.Mode
+}
+
 // question is what the scheduler is told.
-func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.Inventory, a plan.Answers, o Options) schedule.Input {
+func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.Inventory, also facts) schedule.Input {
 	q := schedule.Input{
 		Fleet:   f,
 		Current: make(map[fleet.ReplicaID]schedule.Current, len(inv.Slots)),
 		Hosts:   make(map[fleet.HostName]schedule.HostFacts, len(view.Hosts)),
 		Volumes: volumesOf(f, snap, view),
-		Archs:   archsOf(f, a),
-		Frozen:  frozen(f, inv, o),
+		Archs:   archsOf(f, also.answers),
+		Frozen:  also.frozen,
 	}
-	if o.Mode == plan.Destroy {
+	if also.mode == plan.Destroy {
 		bare := *f
 		bare.Workloads = nil
 		q.Fleet = &bare
 	}
 	for h, s := range view.Hosts {
 		if s.Observation != nil {
-			q.Hosts[h] = facts(s.Observation)
+			q.Hosts[h] = hostFacts(s.Observation)
 		}
 	}
 	for i := range inv.Slots {
@@ -38,8 +45,8 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 	return q
 }
 
-// facts is what a host says of itself, and what strangers hold on it.
-func facts(o *fleet.Observation) schedule.HostFacts {
+// hostFacts is what a host says of itself, and what strangers hold on it.
+func hostFacts(o *fleet.Observation) schedule.HostFacts {
 	f := schedule.HostFacts{Known: true, Capacity: o.Engine.Capacity, Arch: o.Engine.Arch}
 	for _, c := range o.Foreign {
 		f.Taken = append(f.Taken, c.HostPorts...)

@@ -82,19 +82,20 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 		return nil, err
 	}
 
-	assignment := fleet.Assignment{}
-	if o.Mode != plan.RefreshOnly {
-		assignment = schedule.Place(question(pinned, snap, view, &inventory, answers, o))
+	opt := plan.Options{
+		ID: p.NewID(), Tool: p.Version, Now: p.Now().UTC(), Mode: o.Mode,
+		Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, Volumes: o.Volumes,
+		Config: w.Config, Variables: w.Variables,
 	}
+	frozen, diags := plan.Frozen(pinned, snap, inventory, opt)
+	if err := diags.Err(); err != nil {
+		return nil, err
+	}
+	assignment := schedule.Place(question(pinned, snap, view, &inventory, facts{answers, frozen, o.Mode}))
 
 	pl, diags := plan.Make(plan.Input{
 		Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Assignment: assignment,
-		Images: notes, Answers: answers,
-		Options: plan.Options{
-			ID: p.NewID(), Tool: p.Version, Now: p.Now().UTC(), Mode: o.Mode,
-			Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, Volumes: o.Volumes,
-			Config: w.Config, Variables: w.Variables,
-		},
+		Images: notes, Answers: answers, Options: opt,
 	})
 	return pl, diags.Err()
 }
