@@ -1,0 +1,385 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
+)
+
+// step adds a step of a slot, after the one that records what fills it.
+func (m *maker) step(s *slot, st Step, needs ...int) int {
+	st.Addr = s.addr()
+	if st.Reason == "" {
+		st.Reason = s.reason
+	}
+	n := m.add(st, needs...)
+	if s.gate >= 0 && len(s.steps) <= 1 {
+		m.need(n, s.gate)
+	}
+	s.steps = append(s.steps, n)
+	return n
+}
+
+// named is a container as a step refers to it.
+func (m *maker) named(c *fleet.Container) *Container {
+	return m.containers.put(Container{ID: c.ID, Name: c.Name})
+}
+
+// emitAdopt records a container that the record does not know, or knows otherwise. It comes before anything is done to
+// it, so that at every instant a container of ours has a record or an intent.
+func (m *maker) emitAdopt(s *slot) {
+	rec := m.adopted(s)
+	c := s.have.Container
+	reason := s.reason
+	if s.action != Adopt {
+		reason = "found on " + string(s.have.Host)
+	}
+	s.gate = m.step(s, Step{
+		Kind: KindRecord, Host: s.have.Host, Reason: reason,
+		Record: Record{PutReplica: m.replicas.put(rec), DeleteIntents: m.ops[c]},
+	})
+}
+
+// adopted is the record of a container as it was found.
+func (m *maker) adopted(s *slot) state.Replica {
+	h, id := s.have, s.have.Container.Identity
+	rec := state.Replica{
+		Replica: s.id, Generation: id.Generation, Host: h.Host, Container: h.Container.ID,
+		Revision: h.Revision(), Release: id.Release,
+	}
+	if h.Record != nil && h.Record.Generation == id.Generation {
+		rec.Release = h.Record.Release
+	}
+	spec := m.sent(s)
+	if spec == nil && s.work.want != nil {
+		spec = &s.work.want.Spec
+	}
+	rec.HostPorts = h.HostPorts(spec)
+	return rec
+}
+
+// emitForget drops the record of a slot that nothing fills.
+func (m *maker) emitForget(s *slot) {
+	m.step(s, Step{Kind: KindRecord, Host: s.have.Host, Record: Record{DeleteReplica: &s.id}})
+}
+
+// emitRun makes the step that fills a slot anew.
+func (m *maker) emitRun(s *slot, needs ...int) int {
+	h, w := m.host(s.place.Host), s.work
+	fetch, image := m.image(h, w)
+	gen := s.generation()
+	m.nameTaken(h, s, gen)
+	inst := m.instances.put(fleet.Instance{
+		Fleet: m.plan.Fleet, FleetName: m.plan.Name, Replica: s.id, Generation: gen, Revision: w.rev,
+		Release: m.plan.Release, HostPorts: s.place.HostPorts, Networks: w.networks,
+	})
+	st := Step{
+		Kind: KindRun, Host: h.Name, Instance: inst, Image: image,
+		Record: Record{PutReplica: m.replicas.put(state.Replica{
+			Replica: s.id, Generation: gen, Host: h.Name, Revision: w.rev, HostPorts: s.place.HostPorts, Release: m.plan.Release,
+		})},
+	}
+	networks := m.networksFor(h, w)
+	volumes := m.volumesFor(h, s, inst)
+	n := m.step(s, st, fetch)
+	m.need(n, networks...)
+	m.need(n, volumes...)
+	m.need(n, needs...)
+	m.runs = append(m.runs, n)
+	s.end = n
+	return n
+}
+
+// emitCreate fills an empty slot.
+func (m *maker) emitCreate(s *slot) {
+	n := m.emitRun(s, m.dependenciesReady(s.work)...)
+	s.work.before = append(s.work.before, n)
+}
+
+// emitStop stops a container where it runs, and notes which ports that sets free.
+func (m *maker) emitStop(s *slot, from fleet.HostName, c *fleet.Container, needs ...int) {
+	if c.Phase != fleet.PhaseRunning && c.Phase != fleet.PhasePaused && c.Phase != fleet.PhaseRestarting {
+		return
+	}
+	n := m.step(s, Step{Kind: KindStop, Host: from, Container: m.named(c), Timeout: s.work.stopTimeout()}, needs...)
+	m.frees(m.host(from), c, n)
+}
+
+// emitRemove removes a container, and records that.
+func (m *maker) emitRemove(s *slot, from fleet.HostName, c *fleet.Container, r Record, needs ...int) int {
+	if k := len(s.steps); k > 0 && s.steps[k-1] != s.gate {
+		needs = append(needs, s.steps[k-1])
+	}
+	n := m.step(s, Step{Kind: KindRemove, Host: from, Container: m.named(c), Record: r}, needs...)
+	h := m.host(from)
+	h.removes = append(h.removes, n)
+	return n
+}
+
+// emitReplace stops, removes and runs anew on the same host.
+func (m *maker) emitReplace(s *slot) {
+	c := s.have.Container
+	m.emitStop(s, s.have.Host, c)
+	vacant := m.adopted(s)
+	vacant.Container = ""
+	gone := m.emitRemove(s, s.have.Host, c, Record{PutReplica: m.replicas.put(vacant)})
+	m.emitRun(s, gone)
+}
+
+// emitMove runs the replica on another host and then takes the old one away, so that it is never missing. Where it
+// mounts volumes, two at once could write the same data: the old one stops first.
+func (m *maker) emitMove(s *slot) {
+	c := s.container()
+	switch {
+	case c == nil: // its host is silent and no longer declared
+		m.emitRun(s)
+	case stopsFirst(s.work.want):
+		m.emitStop(s, s.have.Host, c)
+		vacant := m.adopted(s)
+		vacant.Container = ""
+		gone := m.emitRemove(s, s.have.Host, c, Record{PutReplica: m.replicas.put(vacant)})
+		m.emitRun(s, gone)
+	default:
+		run := m.emitRun(s)
+		m.emitStop(s, s.have.Host, c, run)
+		m.emitRemove(s, s.have.Host, c, Record{}, run)
+	}
+}
+
+// stopsFirst reports whether a replica that moves may not overlap with itself.
+func stopsFirst(w *fleet.Workload) bool {
+	return slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Kind == fleet.MountVolume })
+}
+
+// emitDelete stops and removes a container for good. It returns its first step.
+func (m *maker) emitDelete(s *slot) int {
+	first := len(m.list)
+	m.emitStop(s, s.have.Host, s.have.Container)
+	m.emitRemove(s, s.have.Host, s.have.Container, Record{DeleteReplica: &s.id})
+	return m.head(s, first)
+}
+
+// emitInPlace changes a container without making a new one: first what brings it back, then what is new.
+func (m *maker) emitInPlace(s *slot) {
+	c := s.have.Container
+	last := -1
+	do := func(st Step) {
+		st.Host, st.Container = s.have.Host, m.named(c)
+		last = m.step(s, st, last)
+	}
+	m.emitFixes(s, do)
+	if d := s.delta; d != nil {
+		m.emitDelta(s, d, do)
+	}
+	if s.fix.start || s.delta != nil && s.delta.restarts {
+		do(Step{Kind: KindStart})
+		s.end = last
+		s.work.before = append(s.work.before, last)
+	}
+	if s.delta == nil {
+		return
+	}
+	rec := m.adopted(s)
+	rec.Revision, rec.Release = s.work.rev, m.plan.Release
+	if last < 0 { // nothing to send
+		m.step(s, Step{Kind: KindRecord, Host: s.have.Host, Record: Record{PutReplica: m.replicas.put(rec)}})
+		return
+	}
+	m.list[last].Record.PutReplica = m.replicas.put(rec)
+}
+
+// emitFixes undoes what somebody did to the container.
+func (m *maker) emitFixes(s *slot, do func(Step)) {
+	c := s.have.Container
+	if s.fix.unpause {
+		do(Step{Kind: KindUnpause})
+	}
+	if s.fix.rename {
+		name := fleet.ContainerName(m.plan.Name, c.Identity.Replica, c.Identity.Generation)
+		do(Step{Kind: KindRename})
+		m.list[len(m.list)-1].Container = m.containers.put(Container{ID: c.ID, Name: name})
+	}
+	for _, n := range s.fix.disconnect {
+		do(Step{Kind: KindDisconnect, Network: &Network{Engine: n}})
+	}
+	for _, n := range s.fix.connect {
+		w := fleet.Flat(string(s.id.Workload))
+		made := m.networksFor(m.host(s.have.Host), s.work)
+		do(Step{Kind: KindConnect, Network: &Network{
+			Name: m.declaredNetwork(s.work, n), Engine: n, Aliases: []string{w, fmt.Sprintf("%s-%d", w, s.id.Slot)},
+		}})
+		m.need(len(m.list)-1, made...)
+	}
+	if s.fix.update || s.delta != nil && s.delta.limits {
+		spec := &s.work.want.Spec
+		do(Step{Kind: KindUpdate, Limits: &spec.Limits, Restart: spec.Restart})
+	}
+}
+
+// emitDelta brings files up to date. A container that has to restart for them is stopped here and started by the
+// caller.
+func (m *maker) emitDelta(s *slot, d *delta, do func(Step)) {
+	if len(d.files) == 0 {
+		return
+	}
+	id := s.have.Container.Identity
+	do(Step{Kind: KindWriteFiles, Files: d.files, Instance: m.instances.put(fleet.Instance{
+		Fleet: m.plan.Fleet, FleetName: m.plan.Name, Replica: s.id, Generation: id.Generation, Revision: s.work.rev,
+		Release: m.plan.Release, HostPorts: s.have.HostPorts(&s.work.want.Spec), Networks: s.work.networks,
+	})})
+	running := s.have.Container.Phase == fleet.PhaseRunning || s.fix.unpause
+	switch {
+	case !running:
+	case d.restarts:
+		do(Step{Kind: KindStop, Timeout: s.work.stopTimeout()})
+	default:
+		for _, sig := range d.signals {
+			do(Step{Kind: KindSignal, Signal: sig})
+		}
+	}
+}
+
+// emitLeftovers removes containers of ours that have no place, each after its slot is up: the one that has the
+// place may not have been proven yet.
+func (m *maker) emitLeftovers() {
+	for i := range m.in.Inventory.Leftovers {
+		l := &m.in.Inventory.Leftovers[i]
+		id := l.Container.Identity
+		s := m.slotOf(id.Replica)
+		if s == nil || !m.sel.slot(s) {
+			continue
+		}
+		what := fmt.Sprintf("left over (generation %d)", id.Generation)
+		if s.left && s.wanted() {
+			m.drift(s, l.Host, what, "")
+			continue
+		}
+		m.drift(s, l.Host, what, "be removed")
+		gone := &slot{id: s.id, work: s.work, have: s.have, action: Delete, reason: what, gate: -1, end: -1}
+		first := len(m.list)
+		m.emitStop(gone, l.Host, l.Container)
+		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
+		m.prefer(first, s.end)
+		m.plan.Changes = append(m.plan.Changes, Change{
+			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps,
+		})
+	}
+}
+
+// slotOf finds a slot.
+func (m *maker) slotOf(r fleet.ReplicaID) *slot {
+	i, ok := slices.BinarySearchFunc(m.slots, r, func(s slot, r fleet.ReplicaID) int { return s.id.Compare(r) })
+	if !ok {
+		return nil
+	}
+	return &m.slots[i]
+}
+
+// hostPort is a port of a host. The address it is bound to is left out: two addresses may be one interface's.
+type hostPort struct {
+	protocol string
+	port     uint16
+}
+
+// frees notes that a step sets a container's ports free.
+func (m *maker) frees(h *host, c *fleet.Container, step int) {
+	for _, p := range c.HostPorts {
+		if h.freed == nil {
+			h.freed = map[hostPort]int{}
+		}
+		h.freed[hostPort{p.Protocol, p.Host}] = step
+	}
+}
+
+// freePorts makes every run wait for the stop of what has its port now.
+func (m *maker) freePorts() {
+	for _, n := range m.runs {
+		st := &m.list[n]
+		h := m.host(st.Host)
+		if len(h.freed) == 0 || len(st.Instance.HostPorts) == 0 {
+			continue
+		}
+		w := m.byName[st.Instance.Replica.Workload].want
+		for _, p := range w.Spec.Ports {
+			if stop, ok := h.freed[hostPort{p.Protocol, st.Instance.HostPorts[p.Name]}]; ok {
+				m.need(n, stop)
+			}
+		}
+	}
+}
+
+// resolveIntents finds the step that drops each intent of a run that was cut off: the one that records or removes the
+// container it made; else one of its own, since the observation has told how it ended.
+func (m *maker) resolveIntents() {
+	var done []fleet.OpID
+	var addr fleet.Addr
+	flush := func() {
+		if len(done) > 0 {
+			m.add(Step{Kind: KindRecord, Addr: addr, Reason: "an interrupted run is accounted for", Record: Record{DeleteIntents: done}})
+		}
+		done = nil
+	}
+	for i := range m.in.Inventory.Intents {
+		x := &m.in.Inventory.Intents[i]
+		if !x.Known {
+			continue
+		}
+		if c := x.Container; c != nil && !m.settled(c) {
+			m.ops[c] = append(m.ops[c], x.Intent.Op)
+			continue
+		}
+		if len(done) == 0 {
+			addr = x.Intent.Addr
+		}
+		if done = append(done, x.Intent.Op); len(done) == intentsAStep {
+			flush()
+		}
+	}
+	flush()
+}
+
+// intentsAStep is how many intents one step drops: it is one transaction, which holds state.MaxTxnOps changes.
+const intentsAStep = state.MaxTxnOps / 2
+
+// settled reports whether a container that an intent made is recorded as it is.
+func (m *maker) settled(c *fleet.Container) bool {
+	s := m.slotOf(c.Identity.Replica)
+	return s != nil && s.container() == c && !s.adopt
+}
+
+// forgetHosts drops the record of hosts on which nothing of ours is left: those that are no longer declared and,
+// when everything is destroyed, all.
+func (m *maker) forgetHosts() {
+	if !m.sel.everything() {
+		return
+	}
+	last := map[fleet.HostName][]int{}
+	for i := range m.list {
+		if h := m.list[i].Host; h != "" {
+			last[h] = append(last[h], i)
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(m.hosts)) {
+		h := m.hosts[n]
+		if !h.recorded || h.declared && m.opt.Mode != Destroy || h.stays || len(h.owed) > 0 || m.indebted(n) {
+			continue
+		}
+		m.add(Step{
+			Kind: KindRecord, Host: n, Addr: fleet.HostAddr(n), Reason: "nothing of this fleet is left on it",
+			Record: Record{DeleteHost: n},
+		}, last[n]...)
+	}
+}
+
+// indebted reports whether something may be on a host that the record of replicas does not tell.
+func (m *maker) indebted(n fleet.HostName) bool {
+	for _, d := range m.snap.Debts {
+		if d.Host == n && !m.host(n).known() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.in.Inventory.Intents, func(x Interrupted) bool { return x.Intent.Host == n && !x.Known })
+}

@@ -1,0 +1,410 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
+)
+
+// changes lists what happens to every replica, after the volumes' and networks' that are noted already. final maps the
+// steps' numbers to those of the plan; nil: they are the same.
+func (m *maker) changes(final []int) {
+	n := 0
+	for i := range m.slots {
+		if m.slots[i].action != "" && !m.slots[i].left {
+			n++
+		}
+	}
+	m.plan.Changes = slices.Grow(m.plan.Changes, n)
+	for i := range m.slots {
+		if s := &m.slots[i]; s.action != "" && !s.left {
+			m.plan.Changes = append(m.plan.Changes, m.change(s))
+		}
+	}
+	m.workloadChanges()
+	for i := range m.plan.Changes {
+		c := &m.plan.Changes[i]
+		if final != nil {
+			for k, s := range c.Steps {
+				c.Steps[k] = final[s]
+			}
+			slices.Sort(c.Steps)
+		}
+	}
+	sortChanges(m.plan.Changes)
+}
+
+func (m *maker) change(s *slot) Change {
+	c := Change{Addr: s.addr(), Action: s.action, Reason: s.reason, Steps: s.steps}
+	if s.have != nil {
+		c.Before = s.have.Revision()
+		c.Host = s.have.Host
+	}
+	if s.wanted() && m.opt.Mode == Normal {
+		c.After = s.work.rev
+		c.Host = s.place.Host
+		c.Ports = s.place.HostPorts
+	}
+	if s.action == Move {
+		c.From = s.have.Host
+	}
+	if s.delta != nil {
+		c.Diff = s.delta.diff
+	}
+	return c
+}
+
+// workloadChanges lists what changes of workloads themselves and is recorded with the release, where no replica's
+// change shows it.
+func (m *maker) workloadChanges() {
+	if m.opt.Mode != Normal {
+		return
+	}
+	for _, w := range m.works {
+		if w.want == nil || w.old == nil || !m.sel.object(w.addr) ||
+			slices.ContainsFunc(w.slots, func(s slot) bool { return s.delta != nil && !s.left }) {
+			continue
+		}
+		c := Change{Addr: w.addr, Action: Update, Before: w.rev, After: w.rev}
+		var paths []string
+		for _, x := range diffAttributes(WorkloadAttributes(*w.old), WorkloadAttributes(*w.want)) {
+			c.Diff = append(c.Diff, x.public(false))
+			paths = append(paths, x.path())
+		}
+		if len(paths) > 0 {
+			c.Reason = changed(paths)
+			m.plan.Changes = append(m.plan.Changes, c)
+		}
+	}
+}
+
+// sortChanges orders by address, slots by number, and what is left over last.
+func sortChanges(l []Change) {
+	slices.SortStableFunc(l, func(a, b Change) int {
+		return cmp.Or(compareAddr(a.Addr, b.Addr), compareText(a.Host, b.Host))
+	})
+}
+
+// compareAddr orders addresses by kind and name, and replicas of one workload by slot.
+func compareAddr(a, b fleet.Addr) int {
+	if a == b {
+		return 0
+	}
+	i, j := strings.LastIndexByte(string(a), '['), strings.LastIndexByte(string(b), '[')
+	if i > 0 && j == i && a[:i] == b[:j] && len(a) != len(b) && a[i+1] != '"' && b[i+1] != '"' {
+		return len(a) - len(b) // numbers without leading zeros
+	}
+	return compareText(a, b)
+}
+
+// refusals turns what the scheduler could not place into messages.
+func (m *maker) refusals() {
+	if m.opt.Mode != Normal {
+		return
+	}
+	for _, r := range m.in.Assignment.Refused {
+		w := m.work(r.Workload)
+		if w.want == nil || !m.sel.object(w.addr) && !m.refusedTarget(r) {
+			continue
+		}
+		m.diags = append(m.diags, m.refusal(r, w))
+	}
+}
+
+func (m *maker) refusedTarget(r fleet.Refusal) bool {
+	return slices.ContainsFunc(r.Slots, func(s fleet.Slot) bool {
+		return m.sel.object(fleet.ReplicaID{Workload: r.Workload, Slot: s}.Addr())
+	})
+}
+
+func (m *maker) refusal(r fleet.Refusal, w *work) diag.Diagnostic {
+	d := diag.Diagnostic{
+		Code:     diag.CodeUnplaceable,
+		Summary:  "No host for " + number(len(r.Slots), "replica") + " of " + string(w.addr),
+		Affected: "Nothing was changed.",
+		Remedy:   "Add a host, free one, or ask for less.",
+	}
+	var lines []string
+	for _, f := range r.Filters {
+		if f.Hosts == 0 {
+			continue
+		}
+		line := number(f.Hosts, "host") + " " + f.Filter
+		if f.Detail != "" {
+			line += ": " + f.Detail
+		}
+		lines = append(lines, line)
+	}
+	if holders := m.portHolders(w); len(holders) > 0 {
+		d.Code, d.Remedy = diag.CodePortTaken, "Stop what has the port, or choose another one."
+		lines = append(lines, holders...)
+	}
+	d.Detail = strings.Join(lines, ".\n")
+	if d.Detail != "" {
+		d.Detail += "."
+	}
+	return d
+}
+
+// portHolders names the strangers that hold a workload's fixed ports.
+func (m *maker) portHolders(w *work) []string {
+	var out []string
+	for _, n := range m.hostNames() {
+		h := m.hosts[n]
+		if !h.known() || !h.declared || !eligible(&h.Host, w.want) {
+			continue
+		}
+		for _, p := range w.want.Spec.Ports {
+			for _, f := range h.obs.Foreign {
+				if p.Policy == fleet.PortFixed && f.Phase == fleet.PhaseRunning && holds(f, p) {
+					out = append(out, "Port "+count(p.Host).String()+" on "+string(n)+" is held by container \""+f.Name+"\", which is not this fleet's")
+				}
+			}
+		}
+	}
+	return out
+}
+
+func holds(f fleet.ForeignContainer, p fleet.Port) bool {
+	return slices.ContainsFunc(f.HostPorts, func(o fleet.PublishedPort) bool { return o.Host == p.Host && o.Protocol == p.Protocol })
+}
+
+// outputs compares what is recorded of outputs with what is declared. A sensitive value is nowhere recorded, so only
+// its coming and going is seen.
+func (m *maker) outputs() {
+	if m.opt.Mode == RefreshOnly {
+		return
+	}
+	var declared []fleet.Output
+	if m.opt.Mode == Normal {
+		declared = m.in.Desired.Outputs
+	} else if !m.sel.everything() {
+		return
+	}
+	seen := map[string]bool{}
+	for _, o := range declared {
+		seen[o.Name] = true
+		old, had := m.snap.Outputs[o.Name]
+		c := OutputChange{Name: o.Name, Action: Create, Sensitive: o.Sensitive, Unknown: o.Unknown}
+		if had {
+			c.Action = Update
+			if !old.Sensitive {
+				c.Before = json.RawMessage(old.Value)
+			}
+			same := old.Sensitive == o.Sensitive && (o.Sensitive || bytes.Equal(old.Value, o.Value))
+			if same || o.Unknown && old.Sensitive == o.Sensitive && len(m.plan.Steps)+len(m.plan.Changes) == 0 {
+				continue
+			}
+		}
+		if !o.Sensitive && !o.Unknown {
+			c.After = json.RawMessage(o.Value)
+		}
+		m.plan.Outputs = append(m.plan.Outputs, c)
+	}
+	for n, old := range m.snap.Outputs {
+		if !seen[n] {
+			c := OutputChange{Name: n, Action: Delete, Sensitive: old.Sensitive}
+			if !old.Sensitive {
+				c.Before = json.RawMessage(old.Value)
+			}
+			m.plan.Outputs = append(m.plan.Outputs, c)
+		}
+	}
+	slices.SortFunc(m.plan.Outputs, func(a, b OutputChange) int { return compareText(a.Name, b.Name) })
+}
+
+// desired is the fleet as it is recorded with the release.
+func (m *maker) desired() {
+	d := *m.in.Desired
+	d.Workloads, d.Outputs = nil, nil
+	for _, w := range m.works {
+		keep := w.want
+		if m.opt.Mode == RefreshOnly || !m.sel.object(w.addr) && !m.touched(w) {
+			keep = w.old
+		}
+		if keep != nil {
+			d.Workloads = append(d.Workloads, *keep)
+		}
+	}
+	switch {
+	case m.opt.Mode == Destroy && m.sel.everything():
+		d.Networks, d.Volumes = nil, nil
+	case m.opt.Mode == Normal:
+		d.Outputs = slices.Clone(m.in.Desired.Outputs)
+		for i := range d.Outputs {
+			if d.Outputs[i].Sensitive {
+				d.Outputs[i].Value = nil
+			}
+		}
+	default:
+		for _, n := range slices.Sorted(maps.Keys(m.snap.Outputs)) {
+			d.Outputs = append(d.Outputs, m.snap.Outputs[n])
+		}
+	}
+	m.plan.Desired = d
+}
+
+// touched reports whether the plan changes any replica of a workload.
+func (m *maker) touched(w *work) bool {
+	return slices.ContainsFunc(w.slots, func(s slot) bool { return !s.left && s.action != "" })
+}
+
+// notes completes what is said of images with which hosts get them.
+func (m *maker) notes() {
+	index := map[fleet.Image]int{}
+	for _, n := range m.in.Images {
+		index[n.Image] = len(m.plan.Images)
+		m.plan.Images = append(m.plan.Images, n)
+	}
+	for i := range m.list {
+		s := &m.list[i]
+		if s.Kind != KindPull && s.Kind != KindSend {
+			continue
+		}
+		pin := m.work(fleet.WorkloadName(s.Addr.Name())).want.Spec.Image
+		k, ok := index[pin]
+		if !ok {
+			k = len(m.plan.Images)
+			index[pin] = k
+			m.plan.Images = append(m.plan.Images, ImageNote{Image: pin})
+		}
+		if n := &m.plan.Images[k]; s.Kind == KindPull {
+			n.Pull = append(n.Pull, s.Host)
+		} else {
+			n.Send = append(n.Send, s.Host)
+		}
+	}
+	for i := range m.plan.Images {
+		slices.Sort(m.plan.Images[i].Pull)
+		slices.Sort(m.plan.Images[i].Send)
+	}
+}
+
+// specs collects the specs that steps and changes name, and the secrets that the steps need.
+func (m *maker) specs() {
+	sealed := map[fleet.Fingerprint]bool{}
+	opened := map[fleet.Revision]bool{}
+	for i := range m.list {
+		s := &m.list[i]
+		if s.Instance == nil || opened[s.Instance.Revision] && s.Kind != KindWriteFiles {
+			continue
+		}
+		spec := m.work(s.Instance.Replica.Workload).want.Spec
+		m.plan.Specs[s.Instance.Revision] = spec
+		opened[s.Instance.Revision] = opened[s.Instance.Revision] || s.Kind == KindRun
+		for _, f := range spec.Files {
+			sealed[f.Content.Sealed] = true
+		}
+		if s.Kind == KindRun {
+			for _, t := range spec.Env {
+				sealed[t.Sealed] = true
+			}
+		}
+	}
+	for i := range m.plan.Changes {
+		c := &m.plan.Changes[i]
+		for _, r := range [2]fleet.Revision{c.Before, c.After} {
+			if _, ok := m.plan.Specs[r]; ok || r == "" {
+				continue
+			}
+			if sp, ok := m.snap.Specs[r]; ok {
+				m.plan.Specs[r] = sp
+			} else if rep, ok := c.Addr.Replica(); ok {
+				if w := m.byName[rep.Workload]; w != nil && w.want != nil && w.rev == r {
+					m.plan.Specs[r] = w.want.Spec
+				}
+			}
+		}
+	}
+	delete(sealed, "")
+	m.plan.Sealed = slices.Sorted(maps.Keys(sealed))
+}
+
+// skipped lists the hosts that did not answer and matter.
+func (m *maker) skipped() {
+	holds := map[fleet.HostName]bool{}
+	for i := range m.in.Inventory.Slots {
+		if h := &m.in.Inventory.Slots[i]; h.Presence != Vacant {
+			holds[h.Host] = true
+		}
+	}
+	for _, v := range m.snap.Volumes {
+		holds[v.Host] = true
+	}
+	for _, n := range m.snap.Networks {
+		holds[n.Host] = true
+	}
+	for _, d := range m.snap.Debts {
+		holds[d.Host] = true
+	}
+	for _, n := range m.hostNames() {
+		if h := m.hosts[n]; !h.known() && (h.declared || holds[n]) {
+			slices.Sort(h.owed)
+			m.plan.Skipped = append(m.plan.Skipped, Skipped{Host: n, Why: h.why, Owed: slices.Compact(h.owed)})
+		}
+	}
+}
+
+// planHosts lists every host that a step goes to, and those no longer declared that still hold something.
+func (m *maker) planHosts() {
+	need := map[fleet.HostName]bool{}
+	for i := range m.list {
+		if s := &m.list[i]; s.Host != "" && s.Kind != KindRecord {
+			need[s.Host] = true
+		}
+	}
+	for _, n := range m.hostNames() {
+		if h := m.hosts[n]; need[n] || h.recorded && !h.declared && h.stays {
+			m.plan.Hosts = append(m.plan.Hosts, h.Host)
+		}
+	}
+}
+
+// guards binds the plan to the records it relies on: the fleet's identity, the latest release, and every record
+// that a step changes.
+func (m *maker) guards() {
+	keys := make([]state.Key, 0, len(m.list)+2)
+	keys = append(keys, state.MetaKey(), state.LatestKey())
+	for i := range m.list {
+		r := &m.list[i].Record
+		switch {
+		case r.PutReplica != nil:
+			keys = append(keys, state.ReplicaKey(r.PutReplica.Replica))
+		case r.DeleteReplica != nil:
+			keys = append(keys, state.ReplicaKey(*r.DeleteReplica))
+		case r.PutVolume != nil:
+			keys = append(keys, state.VolumeKey(r.PutVolume.Host, r.PutVolume.Engine))
+		case r.DeleteVolume != nil:
+			keys = append(keys, state.VolumeKey(r.DeleteVolume.Host, r.DeleteVolume.Engine))
+		case r.PutNetwork != nil:
+			keys = append(keys, state.NetworkKey(r.PutNetwork.Host, r.PutNetwork.Engine))
+		case r.DeleteNetwork != nil:
+			keys = append(keys, state.NetworkKey(r.DeleteNetwork.Host, r.DeleteNetwork.Engine))
+		case r.DeleteHost != "":
+			keys = append(keys, state.HostKey(r.DeleteHost))
+		}
+		for _, op := range r.DeleteIntents {
+			keys = append(keys, state.IntentKey(op))
+		}
+	}
+	for i := range m.plan.Changes {
+		if a := m.plan.Changes[i].Addr; a.Kind() == fleet.KindWorkload {
+			if _, ok := m.byName[fleet.WorkloadName(a.Name())]; ok {
+				keys = append(keys, state.WorkloadKey(fleet.WorkloadName(a.Name())))
+			}
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	m.plan.Guards = make([]Guard, 0, len(keys))
+	for _, k := range keys {
+		m.plan.Guards = append(m.plan.Guards, Guard{Key: k, Serial: m.snap.Serials[k]})
+	}
+}

@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// rollouts says of each workload that changes how the change goes out.
+func (m *maker) rollouts() {
+	for _, w := range m.works {
+		n := map[Action][]fleet.HostName{}
+		restarts := 0
+		for i := range w.slots {
+			s := &w.slots[i]
+			if s.left || s.action == "" {
+				continue
+			}
+			on := s.action
+			if on == Update && disrupts(s) {
+				restarts++
+				continue
+			}
+			n[on] = append(n[on], s.host())
+		}
+		var parts []string
+		say := func(format string, a Action) {
+			if hosts := n[a]; len(hosts) > 0 {
+				parts = append(parts, fmt.Sprintf(format, len(hosts))+" on "+hostCounts(hosts))
+			}
+		}
+		say("%d new", Create)
+		say("%d started again", Restart)
+		say("%d changed in place", Update)
+		if restarts > 0 {
+			parts = append(parts, fmt.Sprintf("%d restarted one at a time for new files", restarts))
+		}
+		say("%d replaced one at a time, each stopped before the next generation starts,", Replace)
+		if moves := n[Move]; len(moves) > 0 {
+			how := "each running before the old one is removed,"
+			if w.want != nil && stopsFirst(w.want) {
+				how = "each stopped before it starts elsewhere, because of its volume,"
+			}
+			say("%d moved one at a time, "+how, Move)
+		}
+		switch {
+		case len(n[Delete]) > 0 && len(parts) > 0:
+			parts = append(parts, fmt.Sprintf("then %d removed", len(n[Delete])))
+		default:
+			say("%d removed", Delete)
+		}
+		if len(parts) > 0 {
+			m.plan.Rollouts = append(m.plan.Rollouts, Rollout{Workload: w.name, Text: strings.Join(parts, "; ")})
+		}
+	}
+}
+
+// host is where the slot will be, or was.
+func (s *slot) host() fleet.HostName {
+	if s.wanted() {
+		return s.place.Host
+	}
+	return s.have.Host
+}
+
+// hostCounts names hosts with how many times each stands in the list: "web1 (2), web2".
+func hostCounts(hosts []fleet.HostName) string {
+	slices.Sort(hosts)
+	var names []string
+	for i := 0; i < len(hosts); {
+		j := i
+		for j < len(hosts) && hosts[j] == hosts[i] {
+			j++
+		}
+		name := string(hosts[i])
+		if j-i > 1 {
+			name = fmt.Sprintf("%s (%d)", name, j-i)
+		}
+		names = append(names, name)
+		i = j
+	}
+	return list(names, 6)
+}
+
+// exposures lists the ports that become reachable from outside their host, and those that cease to be.
+func (m *maker) exposures() {
+	if m.opt.Mode == RefreshOnly {
+		return
+	}
+	for i := range m.slots {
+		s := &m.slots[i]
+		if s.left || s.action == "" || s.action == Update && s.delta == nil || s.action == Restart {
+			continue
+		}
+		before, after := m.exposedBefore(s), m.exposedAfter(s)
+		for _, e := range after {
+			if !slices.Contains(before, e) {
+				m.plan.Exposed = append(m.plan.Exposed, e)
+			}
+		}
+		for _, e := range before {
+			if !slices.Contains(after, e) {
+				e.Closes = true
+				m.plan.Exposed = append(m.plan.Exposed, e)
+			}
+		}
+	}
+}
+
+func (m *maker) exposedBefore(s *slot) []Exposure {
+	if s.have == nil || s.have.Presence != Seen || s.action == Adopt {
+		return nil
+	}
+	spec := m.sent(s)
+	if spec == nil {
+		return nil
+	}
+	return exposed(s.addr(), s.have.Host, spec, s.have.HostPorts(spec))
+}
+
+func (m *maker) exposedAfter(s *slot) []Exposure {
+	if !s.wanted() || s.action == Delete || s.action == Forget {
+		return nil
+	}
+	return exposed(s.addr(), s.place.Host, &s.work.want.Spec, s.place.HostPorts)
+}
+
+// exposed lists the published ports of a spec that other machines can reach.
+func exposed(a fleet.Addr, h fleet.HostName, s *fleet.Spec, ports map[string]uint16) []Exposure {
+	var out []Exposure
+	for _, p := range s.Ports {
+		n := ports[p.Name]
+		if p.Policy == fleet.PortFixed {
+			n = p.Host
+		}
+		if p.Policy == fleet.PortInternal || n == 0 || strings.HasPrefix(p.Bind, "127.") || p.Bind == "::1" {
+			continue
+		}
+		bind := p.Bind
+		if bind == "" {
+			bind = "0.0.0.0"
+		}
+		out = append(out, Exposure{Addr: a, Host: h, Bind: bind, Port: n, Protocol: p.Protocol})
+	}
+	return out
+}
