@@ -125,7 +125,27 @@ func (r *run) opening(snap *state.Snapshot, record state.PlanRecord) *state.Chan
 	for _, h := range r.hostRecords(snap) {
 		c.PutHost(h)
 	}
+	for _, i := range leftovers(p.Steps, snap) {
+		op, _ := r.opOf(i)
+		c.PutIntent(r.intent(&p.Steps[i], op))
+	}
 	return c
+}
+
+// leftovers are the removals of containers that no record names: a run that was cut off has left them, with an
+// intent that is about to be resolved. So that something names them until they are gone, the intents to remove them come first.
+func leftovers(steps []plan.Step, snap *state.Snapshot) []int {
+	recorded := make(map[string]bool, len(snap.Replicas))
+	for _, r := range snap.Replicas {
+		recorded[r.Container] = true
+	}
+	var out []int
+	for i := range steps {
+		if s := &steps[i]; s.Kind == plan.KindRemove && !recorded[s.Container.ID] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // hostRecords says how each host is reached that has, or is about to get, something of ours.

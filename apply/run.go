@@ -47,6 +47,9 @@ type Job struct {
 	Trigger  string                                          // "apply", "destroy", ..., for the record
 	Commit   string                                          // of the configuration's repository, for the record
 
+	// Unreachable names the hosts that do not answer, and why: nothing is tried on them.
+	Unreachable map[fleet.HostName]error
+
 	// AllowUnreachable says that hosts may be left out: what is owed to them is recorded as debt.
 	AllowUnreachable bool
 }
@@ -57,6 +60,11 @@ type run struct {
 	write *state.Writer
 	hosts map[fleet.HostName]fleet.Host
 	slots map[fleet.HostName]chan struct{} // one element for each call under way
+
+	// heirs are the steps that remove what a Run takes the place of, by the Run. Their intents are written
+	// with the Run's result, since from then on no record names the container that they remove.
+	heirs map[int][]int
+	ops   []fleet.OpID // by step: of its intent
 
 	emitting sync.Mutex
 
@@ -70,7 +78,7 @@ type outcome struct {
 	kind EventKind // EventDone, EventFailed or EventUnknown
 	err  error
 	id   string // of the container
-	took time.Duration
+	open bool   // the intent stays
 }
 
 // Run carries out the plan. An error means that nothing was changed on any host, or that what came of the plan
@@ -86,6 +94,8 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 		slots: map[fleet.HostName]chan struct{}{},
 		lost:  map[fleet.HostName]error{},
 	}
+	maps.Copy(r.lost, job.Unreachable)
+	r.heirs, r.ops = heirs(job.Plan.Steps), make([]fleet.OpID, len(job.Plan.Steps))
 	if r.job.PerHost <= 0 {
 		r.job.PerHost = DefaultPerHost
 	}
@@ -106,6 +116,22 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 	return rep, err
 }
 
+// heirs finds the removals of what each Run takes the place of: a move runs the new container before it removes the old one.
+func heirs(steps []plan.Step) map[int][]int {
+	out := map[int][]int{}
+	for _, s := range steps {
+		if s.Kind != plan.KindRemove {
+			continue
+		}
+		for _, n := range s.Needs {
+			if steps[n].Kind == plan.KindRun && steps[n].Addr == s.Addr {
+				out[n] = append(out[n], s.ID)
+			}
+		}
+	}
+	return out
+}
+
 // steps runs the graph to its end.
 func (r *run) steps(ctx context.Context) *Report {
 	// Intents are written ahead of the calls, so that a slot never waits for the disk: as many steps
@@ -114,6 +140,9 @@ func (r *run) steps(ctx context.Context) *Report {
 	l := &loop{run: r, graph: g, report: &Report{}, started: map[int]*clock{}, results: make(chan outcome)}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	for _, h := range slices.Sorted(maps.Keys(r.job.Unreachable)) {
+		l.skip(g.dropHost(h), BecauseHostLost)
+	}
 	stop, lost, cancelled := r.job.Stop, r.job.Lock.Lost(), ctx.Done()
 	for {
 		for i, ok := g.next(); ok; i, ok = g.next() {

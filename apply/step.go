@@ -22,16 +22,29 @@ func (r *run) step(ctx context.Context, i int) outcome {
 		}
 		return outcome{step: i, kind: EventDone}
 	}
-	op := fleet.OpID(r.job.NewID())
-	var c state.Changes
-	c.PutIntent(r.intent(s, op))
-	if err := r.write.Commit(ctx, c); err != nil {
-		return outcome{step: i, kind: EventFailed, err: fmt.Errorf("note the intent for %s: %w", s.Addr, err)}
+	op, noted := r.opOf(i)
+	if !noted {
+		var c state.Changes
+		c.PutIntent(r.intent(s, op))
+		if err := r.write.Commit(ctx, c); err != nil {
+			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("note the intent for %s: %w", s.Addr, err)}
+		}
 	}
 	o := r.call(ctx, s, op)
 	o.step = i
 	// What is known by now must be kept, even by one who leaves in a hurry. The store bounds the wait.
 	return r.settle(context.WithoutCancel(ctx), o, op)
+}
+
+// opOf returns the id of a step's intent, and whether the intent is durable already.
+func (r *run) opOf(i int) (op fleet.OpID, noted bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if op = r.ops[i]; op != "" {
+		return op, true
+	}
+	r.ops[i] = fleet.OpID(r.job.NewID())
+	return r.ops[i], false
 }
 
 // call does the step's work while it holds one of the host's slots.
@@ -49,7 +62,24 @@ func (r *run) call(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
 	if err := r.isLost(s.Host); err != nil {
 		return outcome{kind: EventFailed, err: err}
 	}
-	return r.pursue(ctx, s, op)
+	o := r.pursue(ctx, s, op)
+	if o.kind == EventFailed && o.id != "" && len(r.heirs[s.ID]) > 0 {
+		r.discard(ctx, s, &o)
+	}
+	return o
+}
+
+// discard removes a container that was to take the place of another one and does not run: the other one
+// stays, and stays recorded. Where it cannot be removed now its intent stays.
+func (r *run) discard(ctx context.Context, s *plan.Step, o *outcome) {
+	e, err := r.engine(ctx, s.Host)
+	if err == nil {
+		err = e.Remove(ctx, o.id)
+	}
+	o.id, o.open = "", err != nil
+	if err != nil {
+		o.err = errors.Join(o.err, fmt.Errorf("remove it again: %w", err))
+	}
 }
 
 // settle records the outcome of a step that had an intent.
@@ -57,12 +87,16 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
 	s := &r.job.Plan.Steps[o.step]
 	var c state.Changes
 	switch {
-	case o.kind == EventUnknown:
+	case o.kind == EventUnknown || o.open:
 		return o
 	case o.kind == EventDone, s.Kind == plan.KindRun && o.id != "":
 		// A container that was made and does not run is recorded too: nothing of ours stands anywhere
 		// without a record, and its output says what is wrong.
 		c = r.changes(s, o.id)
+		for _, heir := range r.heirs[o.step] {
+			next, _ := r.opOf(heir)
+			c.PutIntent(r.intent(&r.job.Plan.Steps[heir], next))
+		}
 	}
 	c.DeleteIntent(op)
 	err := r.write.Commit(ctx, c)
