@@ -1,0 +1,490 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// maybe draws one of several words, most often none.
+func maybe(t *rapid.T, words ...string) string {
+	return rapid.SampledFrom(append([]string{"", "", ""}, words...)).Draw(t, "word")
+}
+
+// drawHosts draws hosts as fixture lines.
+func drawHosts(t *rapid.T) []string {
+	var out []string
+	for i := range rapid.IntRange(0, 6).Draw(t, "hosts") {
+		out = append(out, strings.Join([]string{
+			fmt.Sprintf("host h%d", i),
+			maybe(t, "zone=a", "zone=b", "zone=c"), maybe(t, "disk=ssd", "disk=hdd"), maybe(t, "rack=1", "rack=2"),
+			maybe(t, "cpu=1", "cpu=4"), maybe(t, "memory=1000", "memory=3000", "memory=300"),
+			maybe(t, "gpus=1"), maybe(t, "reserve.memory=200"), maybe(t, "arch=arm64", "arch=amd64"),
+			maybe(t, "taken=80", "taken=80@10.0.0.1", "taken=20000"), maybe(t, "cordon", "drain"), maybe(t, "unknown"),
+		}, " "))
+	}
+	return out
+}
+
+// drawWorkloads draws workloads and their volumes as fixture lines.
+func drawWorkloads(t *rapid.T) []string {
+	out := []string{"volume one", "volume each per_replica"}
+	for i := range rapid.IntRange(1, 5).Draw(t, "workloads") {
+		n := rapid.SampledFrom([]string{"0", "1", "2", "3", "7", "global"}).Draw(t, "replicas")
+		out = append(out, strings.Join([]string{
+			fmt.Sprintf("workload w%d %s", i, n),
+			maybe(t, "memory=100", "memory=250", "memory=600"), maybe(t, "cpu=0.3", "cpu=1"), maybe(t, "gpus=1"),
+			maybe(t, "port=a:80", "port=a:80@10.0.0.1", "port=a:20001"), maybe(t, "port=b:auto", "port=b:auto port=c:auto"),
+			maybe(t, "wants=disk:ssd", "hosts=h0,h2"), maybe(t, "spread=zone", "spread=zone,rack"), maybe(t, "max=1", "max=2"),
+			maybe(t, "mount=one", "mount=each"), maybe(t, "arch=amd64"), maybe(t, "frozen"),
+		}, " "))
+	}
+	return out
+}
+
+// drawCurrent draws what stands now, possible or not.
+func drawCurrent(t *rapid.T) []string {
+	var out []string
+	for w := range 6 {
+		for s := range rapid.IntRange(0, 4).Draw(t, "standing") {
+			out = append(out, strings.Join([]string{
+				fmt.Sprintf("now w%d[%d] h%d", w, s, rapid.IntRange(0, 7).Draw(t, "host")),
+				maybe(t, "b=20000", "b=20001", "b=81"), maybe(t, "a=80"), maybe(t, "holds"), maybe(t, "memory=50"),
+			}, " "))
+		}
+	}
+	return append(out, maybe(t, "at one h1"), maybe(t, "at each w0[0] h1"), maybe(t, "frozen w5"))
+}
+
+func drawInput(t *rapid.T) string {
+	lines := slices.Concat(drawHosts(t), drawWorkloads(t))
+	if rapid.Bool().Draw(t, "standing") {
+		lines = append(lines, drawCurrent(t)...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// checker states what must hold of every assignment, apart from the code that makes them.
+type checker struct {
+	t  *rapid.T
+	in Input
+	a  fleet.Assignment
+}
+
+func (c checker) workload(n fleet.WorkloadName) *fleet.Workload {
+	for i := range c.in.Fleet.Workloads {
+		if c.in.Fleet.Workloads[i].Name == n {
+			return &c.in.Fleet.Workloads[i]
+		}
+	}
+	return nil
+}
+
+func (c checker) host(n fleet.HostName) *fleet.Host {
+	for i := range c.in.Fleet.Hosts {
+		if c.in.Fleet.Hosts[i].Name == n {
+			return &c.in.Fleet.Hosts[i]
+		}
+	}
+	return nil
+}
+
+// mayStand reports whether what is declared lets a workload stand on a host.
+func (c checker) mayStand(w *fleet.Workload, h *fleet.Host) bool {
+	if h == nil || h.Drain || len(w.Placement.Hosts) > 0 && !slices.Contains(w.Placement.Hosts, h.Name) {
+		return false
+	}
+	for k, v := range w.Placement.Labels {
+		if h.Labels[k] != v {
+			return false
+		}
+	}
+	archs, arch := c.in.Archs[w.Name], c.in.Hosts[h.Name].Arch
+	return len(archs) == 0 || arch == "" || slices.Contains(archs, arch)
+}
+
+// roomFor reports whether a host has place for one more, by the placed and the standing order of things.
+func (c checker) roomFor(w *fleet.Workload, h *fleet.Host) bool {
+	used, n := w.Reserve, 1
+	for _, p := range c.a.Placed {
+		if p.Host != h.Name {
+			continue
+		}
+		o := c.workload(p.Replica.Workload)
+		if cur, ok := c.in.Current[p.Replica]; c.in.Frozen[p.Replica.Workload] && ok && (cur.Reserve != fleet.Resources{} || o == nil) {
+			used = used.Add(cur.Reserve)
+		} else {
+			used = used.Add(o.Reserve)
+		}
+		if o != nil && o.Name == w.Name {
+			n++
+		}
+		for _, k := range w.Spec.Ports {
+			if k.Policy == fleet.PortFixed && c.portsClash(k, k.Host, p) {
+				return false
+			}
+		}
+	}
+	for _, s := range c.in.Hosts[h.Name].Taken {
+		for _, k := range w.Spec.Ports {
+			if k.Policy == fleet.PortFixed && k.Host == s.Host && clash(k.Bind, s.Bind) {
+				return false
+			}
+		}
+	}
+	if w.Placement.MaxPerHost > 0 && w.Mode != fleet.Global && n > w.Placement.MaxPerHost {
+		return false
+	}
+	return within(used, w.Reserve, c.in.Hosts[h.Name].Capacity, h.Reserve)
+}
+
+func clash(a, b string) bool { return a == b || a == "" || b == "" }
+
+// portsClash reports whether a placed replica has a port in the way.
+func (c checker) portsClash(k fleet.Port, number uint16, p fleet.Placed) bool {
+	for name, n := range p.HostPorts {
+		bind := ""
+		if o := c.workload(p.Replica.Workload); o != nil {
+			for _, q := range o.Spec.Ports {
+				if q.Name == name {
+					bind = q.Bind
+				}
+			}
+		}
+		if n == number && clash(bind, k.Bind) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(used, more, capacity, reserve fleet.Resources) bool {
+	free := capacity.Sub(reserve)
+	return (more.CPU == 0 || capacity.CPU == 0 || used.CPU <= max(free.CPU, 0)) &&
+		(more.Memory == 0 || capacity.Memory == 0 || used.Memory <= max(free.Memory, 0)) &&
+		(more.GPUs == 0 || capacity == fleet.Resources{} || used.GPUs <= free.GPUs)
+}
+
+// check verifies everything that can be said of any assignment.
+func (c checker) check() {
+	c.everySlotOnce()
+	for i, p := range c.a.Placed {
+		w := c.workload(p.Replica.Workload)
+		cur, stood := c.in.Current[p.Replica]
+		if c.in.Frozen[p.Replica.Workload] {
+			if p.Host != cur.Host || !cmp.Equal(p.HostPorts, cur.HostPorts) || p.Reason != "" {
+				c.t.Fatalf("frozen %v changed: %+v", p.Replica, p)
+			}
+			continue
+		}
+		c.reasoned(p, cur, stood)
+		h := c.host(p.Host)
+		if !c.mayStand(w, h) {
+			c.t.Fatalf("%v may not stand on %s", p.Replica, p.Host)
+		}
+		known := c.in.Hosts[p.Host].Known
+		if p.From != p.Host && (h.Cordon || !known) {
+			c.t.Fatalf("%v is new on %s, cordoned or unknown", p.Replica, p.Host)
+		}
+		if len(p.HostPorts) != len(w.Spec.Ports) {
+			c.t.Fatalf("%v has host ports %v", p.Replica, p.HostPorts)
+		}
+		if known { // taken out and asked for again, it must fit
+			rest := c
+			rest.a.Placed = slices.Delete(slices.Clone(c.a.Placed), i, i+1)
+			if !rest.roomFor(w, h) {
+				c.t.Fatalf("%v does not fit on %s", p.Replica, p.Host)
+			}
+			c.autoPorts(rest, w, p)
+		}
+	}
+	c.volumesAreOneThing()
+	c.refusedHaveNoRoom()
+}
+
+// everySlotOnce checks that what is wanted is placed or refused, and what stands is one of those or gone.
+func (c checker) everySlotOnce() {
+	seen := map[fleet.ReplicaID]int{}
+	for _, p := range c.a.Placed {
+		seen[p.Replica]++
+	}
+	for _, r := range c.a.Refused {
+		hosts := 0
+		for _, f := range r.Filters {
+			hosts += f.Hosts
+		}
+		if w := c.workload(r.Workload); w.Mode != fleet.Global && hosts != len(c.in.Fleet.Hosts) {
+			c.t.Fatalf("refusal %q counts %d of %d hosts", Explain(r), hosts, len(c.in.Fleet.Hosts))
+		}
+		for _, s := range r.Slots {
+			seen[fleet.ReplicaID{Workload: r.Workload, Slot: s}]++
+		}
+	}
+	for _, g := range c.a.Gone {
+		seen[g.Replica]++
+		if g.Reason == "" {
+			c.t.Fatalf("%v is gone without a reason", g.Replica)
+		}
+	}
+	for r := range c.in.Current {
+		if seen[r] != 1 {
+			c.t.Fatalf("%v stands and is listed %d times", r, seen[r])
+		}
+	}
+	for _, w := range c.in.Fleet.Workloads {
+		for i := range w.Replicas {
+			r := fleet.ReplicaID{Workload: w.Name, Slot: fleet.Slot(i)}
+			if seen[r] != 1 && !c.in.Frozen[w.Name] {
+				c.t.Fatalf("%v is wanted and listed %d times", r, seen[r])
+			}
+		}
+	}
+}
+
+// reasoned checks that a change has a reason and that nothing else has.
+func (c checker) reasoned(p fleet.Placed, cur Current, stood bool) {
+	if p.From != cur.Host {
+		c.t.Fatalf("%v comes from %q, stood on %q", p.Replica, p.From, cur.Host)
+	}
+	moved := !stood || p.Host != cur.Host
+	if moved && p.Reason == "" || !moved && p.Reason != "" && !strings.HasPrefix(p.Reason, "port ") {
+		c.t.Fatalf("%v %s -> %s, reason %q", p.Replica, p.From, p.Host, p.Reason)
+	}
+}
+
+// autoPorts checks that automatic ports are in range and nobody else's.
+func (c checker) autoPorts(rest checker, w *fleet.Workload, p fleet.Placed) {
+	for _, k := range w.Spec.Ports {
+		n := p.HostPorts[k.Name]
+		if k.Policy == fleet.PortAuto && (n < fleet.AutoPortFirst || n > fleet.AutoPortLast) {
+			c.t.Fatalf("%v has automatic port %d", p.Replica, n)
+		}
+		for _, o := range rest.a.Placed {
+			if o.Host == p.Host && rest.portsClash(k, n, o) {
+				c.t.Fatalf("%v and %v both have %d on %s", p.Replica, o.Replica, n, p.Host)
+			}
+		}
+		for _, s := range c.in.Hosts[p.Host].Taken {
+			if s.Host == n && clash(s.Bind, k.Bind) {
+				c.t.Fatalf("%v has a stranger's port %d", p.Replica, n)
+			}
+		}
+	}
+}
+
+// volumesAreOneThing checks that nobody who is free to move stands away from a shared volume's home.
+func (c checker) volumesAreOneThing() {
+	at := map[fleet.HostName]bool{}
+	for _, p := range c.a.Placed {
+		w := c.workload(p.Replica.Workload)
+		if w == nil || w.Mode == fleet.Global || !slices.ContainsFunc(w.Spec.Mounts, isOne) {
+			continue
+		}
+		if c.in.Current[p.Replica].Holds || c.in.Frozen[w.Name] {
+			return // stays where its data is, whatever the others do
+		}
+		at[p.Host] = true
+	}
+	if len(at) > 1 {
+		c.t.Fatalf("volume one is used on %v", at)
+	}
+}
+
+func isOne(m fleet.Mount) bool { return m.Volume == "one" }
+
+// refusedHaveNoRoom checks that a refused replica without volumes really has no host.
+func (c checker) refusedHaveNoRoom() {
+	for _, r := range c.a.Refused {
+		w := c.workload(r.Workload)
+		if w.Mode == fleet.Global || len(w.Spec.Mounts) > 0 {
+			continue
+		}
+		for i := range c.in.Fleet.Hosts {
+			h := &c.in.Fleet.Hosts[i]
+			if !h.Cordon && c.in.Hosts[h.Name].Known && c.mayStand(w, h) && c.roomFor(w, h) {
+				c.t.Fatalf("%s: but %s has room", Explain(r), h.Name)
+			}
+		}
+	}
+}
+
+func TestPlaceHolds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := drawInput(rt)
+		in := parse(t, text)
+		a := Place(in)
+		checker{rt, in, a}.check()
+		if d := cmp.Diff(parse(t, text), in); d != "" {
+			rt.Fatalf("the input changed (-before +after):\n%s", d)
+		}
+		lines := rapid.Permutation(strings.Split(text, "\n")).Draw(rt, "order")
+		if d := cmp.Diff(a, Place(parse(t, strings.Join(lines, "\n")))); d != "" {
+			rt.Fatalf("order matters (-given +permuted):\n%s", d)
+		}
+	})
+}
+
+// standing turns an assignment into what stands after it was carried out; what is refused is left alone.
+func standing(in Input, a fleet.Assignment) Input {
+	out := in
+	out.Current = map[fleet.ReplicaID]Current{}
+	for _, r := range a.Refused {
+		for _, s := range r.Slots {
+			id := fleet.ReplicaID{Workload: r.Workload, Slot: s}
+			if c, ok := in.Current[id]; ok {
+				out.Current[id] = c
+			}
+		}
+	}
+	mounts := map[fleet.WorkloadName]bool{}
+	for _, w := range in.Fleet.Workloads {
+		mounts[w.Name] = len(w.Spec.Mounts) > 0
+	}
+	for _, p := range a.Placed {
+		c := Current{Host: p.Host, HostPorts: p.HostPorts, Holds: mounts[p.Replica.Workload]}
+		if in.Frozen[p.Replica.Workload] {
+			c = in.Current[p.Replica]
+		}
+		out.Current[p.Replica] = c
+	}
+	return out
+}
+
+func TestPlacedStays(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		in := parse(t, drawInput(rt))
+		first := Place(in)
+		again := Place(standing(in, first))
+		for i := range first.Placed {
+			first.Placed[i].From, first.Placed[i].Reason = first.Placed[i].Host, ""
+		}
+		// A refused one may find a place once what held its volume or port is gone.
+		if len(first.Refused) > 0 {
+			again.Placed = slices.DeleteFunc(again.Placed, func(p fleet.Placed) bool { return isRefused(first, p.Replica) })
+		}
+		if d := cmp.Diff(first.Placed, again.Placed, cmpopts.EquateEmpty()); d != "" {
+			rt.Fatalf("placing again moves (-first +again):\n%s", d)
+		}
+		if len(again.Gone) > 0 {
+			rt.Fatalf("placing again drops %v", again.Gone)
+		}
+	})
+}
+
+func isRefused(a fleet.Assignment, r fleet.ReplicaID) bool {
+	return slices.ContainsFunc(a.Refused, func(x fleet.Refusal) bool {
+		return x.Workload == r.Workload && slices.Contains(x.Slots, r.Slot)
+	})
+}
+
+// TestEditedFleet places one fleet and then another of the same names over it.
+func TestEditedFleet(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		before := parse(t, drawInput(rt))
+		after := parse(t, strings.Join(slices.Concat(drawHosts(rt), drawWorkloads(rt)), "\n"))
+		next := standing(before, Place(before))
+		next.Fleet, next.Hosts, next.Archs, next.Frozen = after.Fleet, after.Hosts, after.Archs, after.Frozen
+		checker{rt, next, Place(next)}.check()
+	})
+}
+
+func TestSpreadIsEven(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var lines []string
+		n := rapid.IntRange(1, 9).Draw(rt, "hosts")
+		zones := map[fleet.HostName]string{}
+		for i := range n {
+			z := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "zone")
+			zones[fleet.HostName(fmt.Sprintf("h%d", i))] = z
+			lines = append(lines, fmt.Sprintf("host h%d zone=%s", i, z))
+		}
+		replicas := rapid.IntRange(0, 40).Draw(rt, "replicas")
+		spread := rapid.SampledFrom([]string{"", "spread=zone"}).Draw(rt, "spread")
+		lines = append(lines, fmt.Sprintf("workload w %d %s", replicas, spread))
+		byHost, byZone, inZone := map[string]int{}, map[string]int{}, map[string]map[string]int{}
+		for h, z := range zones {
+			byHost[string(h)], byZone[z] = 0, 0
+			if inZone[z] == nil {
+				inZone[z] = map[string]int{}
+			}
+			inZone[z][string(h)] = 0
+		}
+		for _, p := range Place(parse(t, strings.Join(lines, "\n"))).Placed {
+			byHost[string(p.Host)]++
+			byZone[zones[p.Host]]++
+			inZone[zones[p.Host]][string(p.Host)]++
+		}
+		if spread == "" {
+			even(rt, "hosts", byHost)
+			return
+		}
+		even(rt, "zones", byZone)
+		for z, hosts := range inZone {
+			even(rt, "hosts of zone "+z, hosts)
+		}
+	})
+}
+
+func even(t *rapid.T, what string, counts map[string]int) {
+	lo, hi := 1<<30, 0
+	for _, n := range counts {
+		lo, hi = min(lo, n), max(hi, n)
+	}
+	if hi-lo > 1 {
+		t.Fatalf("uneven over %s: %v", what, counts)
+	}
+}
+
+// TestRefusalAgainstBruteForce places one workload and compares how many replicas have a place with the
+// most that any assignment gives one.
+func TestRefusalAgainstBruteForce(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var lines []string
+		for i := range rapid.IntRange(1, 4).Draw(rt, "hosts") {
+			lines = append(lines, strings.Join([]string{
+				fmt.Sprintf("host h%d", i), maybe(rt, "memory=300", "memory=500"), maybe(rt, "cpu=1"),
+				maybe(rt, "taken=80"), maybe(rt, "cordon", "drain", "unknown"), maybe(rt, "disk=ssd"),
+			}, " "))
+		}
+		lines = append(lines, "volume one", strings.Join([]string{
+			fmt.Sprintf("workload w %d", rapid.IntRange(1, 5).Draw(rt, "replicas")), maybe(rt, "memory=100", "memory=200"),
+			maybe(rt, "cpu=0.5"), maybe(rt, "max=1", "max=2"), maybe(rt, "port=a:80"), maybe(rt, "wants=disk:ssd"),
+			maybe(rt, "mount=one"),
+		}, " "))
+		in := parse(t, strings.Join(lines, "\n"))
+		w := &in.Fleet.Workloads[0]
+		c := checker{t: rt, in: in}
+		if got, want := len(Place(in).Placed), c.most(w, w.Replicas); got != want {
+			rt.Fatalf("placed %d of %d, %d are possible", got, w.Replicas, want)
+		}
+	})
+}
+
+// most tries every host for every replica that is left.
+func (c checker) most(w *fleet.Workload, left int) int {
+	best := 0
+	for i := range c.in.Fleet.Hosts {
+		h := &c.in.Fleet.Hosts[i]
+		if left == 0 || h.Cordon || !c.in.Hosts[h.Name].Known || !c.mayStand(w, h) || !c.roomFor(w, h) {
+			continue
+		}
+		if len(w.Spec.Mounts) > 0 && len(c.a.Placed) > 0 && c.a.Placed[0].Host != h.Name {
+			continue
+		}
+		next := c
+		p := fleet.Placed{Replica: fleet.ReplicaID{Workload: w.Name, Slot: fleet.Slot(left)}, Host: h.Name}
+		for _, k := range w.Spec.Ports {
+			p.HostPorts = map[string]uint16{k.Name: k.Host}
+		}
+		next.a.Placed = append(slices.Clone(c.a.Placed), p)
+		best = max(best, 1+next.most(w, left-1))
+	}
+	return best
+}
