@@ -52,6 +52,7 @@ const (
 	CodeTarget         Code = "S0406" // -target, -exclude or -replace that names nothing
 	CodePreventDestroy Code = "S0407"
 	CodeDeletionBudget Code = "S0408" // deletes more than may be deleted unasked
+	CodeVolumeKept     Code = "S0409" // no longer declared, and not deleted
 
 	CodeStepFailed  Code = "S0501"
 	CodeStepUnknown Code = "S0502" // nobody knows whether it took effect

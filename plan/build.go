@@ -74,16 +74,14 @@ func disrupts(s *slot) bool {
 }
 
 // emitChain makes the changes that take replicas down, one after the other: those that are down already
-// first, and none before all that is new runs and all images are there. So at most one replica of a workload
-// is down through our own doing.
+// first, and none before all that is new runs and all images, networks and volumes are there. So at most one
+// replica of a workload is down through our own doing.
 func (m *maker) emitChain(w *work, chain []*slot) {
 	slices.SortStableFunc(chain, func(a, b *slot) int { return runningFirst(a) - runningFirst(b) })
-	images := make(map[int]bool)
+	var prepared []int
 	for _, s := range chain {
 		if s.action != Update {
-			if n, _ := m.image(m.host(s.place.Host), w); n >= 0 && !images[n] {
-				images[n] = true
-			}
+			prepared = append(prepared, m.prepare(s)...)
 		}
 	}
 	for _, s := range chain {
@@ -104,9 +102,7 @@ func (m *maker) emitChain(w *work, chain []*slot) {
 			m.prefer(head, w.last)
 		} else {
 			m.prefer(head, w.before...)
-			for n := range images {
-				m.need(head, n)
-			}
+			m.need(head, prepared...)
 			m.prefer(head, m.dependenciesReady(w)...)
 		}
 		w.last = s.steps[len(s.steps)-1]

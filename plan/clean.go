@@ -169,7 +169,7 @@ func (m *maker) cleanVolumes() {
 			m.protect(h, v, addr)
 			if !declared && m.opt.Mode == Normal && m.recordedVolume(v) {
 				m.warn(diag.Diagnostic{
-					Code:    diag.CodePreventDestroy,
+					Code:    diag.CodeVolumeKept,
 					Summary: "A volume is kept though it is not declared",
 					Detail:  fmt.Sprintf("%s is no longer in the configuration. Its volume %q on %s, and the data in it, stay until they are asked for by name.", addr, v.Engine, v.Host),
 					Remedy:  fmt.Sprintf("stowage destroy -target=%s   to delete it and its data", addr),

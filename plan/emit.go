@@ -66,6 +66,17 @@ func (m *maker) emitForget(s *slot) {
 	m.step(s, Step{Kind: KindRecord, Host: s.have.Host, Record: Record{DeleteReplica: &s.id}})
 }
 
+// prepare returns the steps that bring to a slot's host what a run there needs: image, networks, volumes.
+func (m *maker) prepare(s *slot) []int {
+	h := m.host(s.place.Host)
+	fetch, _ := m.image(h, s.work)
+	out := append(m.networksFor(h, s.work), m.volumesFor(h, s, nil)...)
+	if fetch >= 0 {
+		out = append(out, fetch)
+	}
+	return out
+}
+
 // emitRun makes the step that fills a slot anew.
 func (m *maker) emitRun(s *slot, needs ...int) int {
 	h, w := m.host(s.place.Host), s.work

@@ -107,7 +107,8 @@ func (m *maker) object(addr fleet.Addr, a Action, reason string, h fleet.HostNam
 	m.plan.Changes = append(m.plan.Changes, Change{Addr: addr, Action: a, Reason: reason, Host: h, Steps: []int{step}})
 }
 
-// volumesFor returns the steps that make the volumes which a replica mounts, and notes their names in its instance.
+// volumesFor returns the steps that make the volumes which a replica mounts, and notes their names in its instance,
+// if there is one.
 func (m *maker) volumesFor(h *host, s *slot, inst *fleet.Instance) []int {
 	var out []int
 	for _, mt := range s.work.want.Spec.Mounts {
@@ -116,10 +117,12 @@ func (m *maker) volumesFor(h *host, s *slot, inst *fleet.Instance) []int {
 		}
 		v := m.declaredVolume(mt.Volume)
 		engine := fleet.VolumeOn(m.plan.Name, v, s.id)
-		if inst.Volumes == nil {
-			inst.Volumes = map[string]string{}
+		if inst != nil {
+			if inst.Volumes == nil {
+				inst.Volumes = map[string]string{}
+			}
+			inst.Volumes[mt.Target] = engine
 		}
-		inst.Volumes[mt.Target] = engine
 		if n := m.volume(h, s, v, engine); n >= 0 {
 			out = append(out, n)
 		}

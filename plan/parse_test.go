@@ -184,7 +184,8 @@ func (w *world) parseObserved(text string) error {
 				Object: fleet.NetworkAddr(fleet.NetworkName(option(f[3:], "for", ""))),
 			})
 		case "image":
-			o.Images = append(o.Images, parseImage(f[2:]))
+			i := parseImage(f[2:])
+			o.Images = append(slices.DeleteFunc(o.Images, func(x fleet.ObservedImage) bool { return x.Ref == i.Ref }), i)
 		case "container":
 			return w.parseContainer(o, f[2:])
 		default:

@@ -18,12 +18,11 @@ func (m *maker) rollouts() {
 			if s.left || s.action == "" {
 				continue
 			}
-			on := s.action
-			if on == Update && disrupts(s) {
+			if s.action == Update && disrupts(s) {
 				restarts++
 				continue
 			}
-			n[on] = append(n[on], s.host())
+			n[s.action] = append(n[s.action], s.host())
 		}
 		var parts []string
 		say := func(format string, a Action) {
@@ -35,16 +34,14 @@ func (m *maker) rollouts() {
 		say("%d started again", Restart)
 		say("%d changed in place", Update)
 		if restarts > 0 {
-			parts = append(parts, fmt.Sprintf("%d restarted one at a time for new files", restarts))
+			parts = append(parts, fmt.Sprintf("%d restarted or reloaded for new files%s", restarts, inTurn(restarts)))
 		}
-		say("%d replaced one at a time, each stopped before the next generation starts,", Replace)
-		if moves := n[Move]; len(moves) > 0 {
-			how := "each running before the old one is removed,"
-			if w.want != nil && stopsFirst(w.want) {
-				how = "each stopped before it starts elsewhere, because of its volume,"
-			}
-			say("%d moved one at a time, "+how, Move)
+		say("%d replaced"+inTurn(len(n[Replace]))+", stopped before its next generation starts,", Replace)
+		how := ", running there before it is removed here,"
+		if w.want != nil && stopsFirst(w.want) {
+			how = ", stopped before it starts there because of its volume,"
 		}
+		say("%d moved"+inTurn(len(n[Move]))+how, Move)
 		switch {
 		case len(n[Delete]) > 0 && len(parts) > 0:
 			parts = append(parts, fmt.Sprintf("then %d removed", len(n[Delete])))
@@ -55,6 +52,14 @@ func (m *maker) rollouts() {
 			m.plan.Rollouts = append(m.plan.Rollouts, Rollout{Workload: w.name, Text: strings.Join(parts, "; ")})
 		}
 	}
+}
+
+// inTurn says that several go one after the other.
+func inTurn(n int) string {
+	if n > 1 {
+		return " one at a time"
+	}
+	return ""
 }
 
 // host is where the slot will be, or was.
