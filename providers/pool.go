@@ -1,0 +1,103 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// Pool is a Connector that keeps one connection a host. Calls for one host that come while it is being connected wait
+// for that one attempt; an attempt that failed is not remembered. An engine that says that it is no longer alive
+// (see Living) is closed and connected anew.
+type Pool struct {
+	connect func(context.Context, fleet.Host) (Engine, error)
+
+	mu     sync.Mutex // guards what follows
+	hosts  map[fleet.HostName]*pooled
+	closed bool
+}
+
+// pooled is one host's place in the pool.
+type pooled struct {
+	turn   chan struct{} // holds one element: whoever has it may connect
+	engine Engine        // guarded by turn
+}
+
+// Living is what an engine may implement to say whether its connection still stands.
+type Living interface{ Alive() bool }
+
+// ErrClosed is returned by a Pool that was closed.
+var ErrClosed = errors.New("the connections were closed")
+
+// NewPool returns an empty pool. connect is called at most once at a time for a host.
+func NewPool(connect func(context.Context, fleet.Host) (Engine, error)) *Pool {
+	return &Pool{connect: connect, hosts: map[fleet.HostName]*pooled{}}
+}
+
+// Engine returns the engine of a host.
+func (p *Pool) Engine(ctx context.Context, h fleet.Host) (Engine, error) {
+	place, err := p.place(h.Name)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-place.turn:
+	case <-ctx.Done():
+		return nil, &Error{Op: "connect", Object: string(h.Name), Class: ErrUnreachable, Err: ctx.Err()}
+	}
+	defer func() { place.turn <- struct{}{} }()
+	if place.engine != nil {
+		if l, ok := place.engine.(Living); !ok || l.Alive() {
+			return place.engine, nil
+		}
+		place.engine.Close()
+		place.engine = nil
+	}
+	e, err := p.connect(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		e.Close()
+		return nil, ErrClosed
+	}
+	place.engine = e
+	return e, nil
+}
+
+func (p *Pool) place(n fleet.HostName) (*pooled, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	place, ok := p.hosts[n]
+	if !ok {
+		place = &pooled{turn: make(chan struct{}, 1)}
+		place.turn <- struct{}{}
+		p.hosts[n] = place
+	}
+	return place, nil
+}
+
+// Close gives every connection back and waits for attempts under way. It may be called twice.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	hosts := p.hosts
+	p.hosts, p.closed = nil, true
+	p.mu.Unlock()
+	var errs []error
+	for _, place := range hosts {
+		<-place.turn
+		if place.engine != nil {
+			errs = append(errs, place.engine.Close())
+		}
+		place.turn <- struct{}{}
+	}
+	return errors.Join(errs...)
+}
