@@ -1,0 +1,209 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+// functions is the table of functions, each behind the meter. Names and meanings are Terraform's.
+func (c *Config) functions() map[string]function.Function {
+	all := map[string]function.Function{}
+	for _, table := range []map[string]function.Function{
+		numberFuncs(), stringFuncs(), collectionFuncs(), encodingFuncs(), typeFuncs(), netFuncs(), timeFuncs(), c.fileFuncs(),
+	} {
+		for name, f := range table {
+			all[name] = c.meter.metered(name, f)
+		}
+	}
+	// These take their arguments unevaluated; what they evaluate is guarded by itself.
+	all["try"], all["can"] = tryfunc.TryFunc, tryfunc.CanFunc
+	c.templateFuncs(all)
+	return all
+}
+
+// metered puts the meter in front of and behind a function. The arguments are weighed as the function sees
+// them, so that one that multiplies its input (join, format, replace) can be stopped before it does.
+func (m *meter) metered(name string, f function.Function) function.Function {
+	before := func(args []cty.Value) error {
+		if err := m.step(); err != nil {
+			return err
+		}
+		for _, a := range args {
+			n, err := m.weigh(a)
+			if err == nil {
+				err = m.look(n / 8) // going through an element costs less than making one
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := m.forecast(name, args); err != nil {
+			return err
+		}
+		return nil
+	}
+	return function.New(&function.Spec{
+		Description: f.Description(),
+		Params:      f.Params(),
+		VarParam:    f.VarParam(),
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if err := before(args); err != nil {
+				return cty.NilType, err
+			}
+			return f.ReturnTypeForValues(args)
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := f.Call(args)
+			if err != nil {
+				return v, err
+			}
+			n, spent := m.weigh(v)
+			if spent == nil && !returnsArgument(name) {
+				spent = m.make(n)
+			}
+			if spent != nil {
+				return cty.DynamicVal, spent
+			}
+			return v, nil
+		},
+	})
+}
+
+// returnsArgument reports whether a function's result is a part of its argument, which costs nothing.
+func returnsArgument(name string) bool {
+	switch name {
+	case "element", "lookup", "one", "coalesce", "coalescelist", "sensitive", "nonsensitive", "min", "max", "length", "contains", "index":
+		return true
+	}
+	return false
+}
+
+// simple makes a function of strings to a string.
+func simple(f func(args []string) (string, error), params ...string) function.Function {
+	spec := &function.Spec{Type: function.StaticReturnType(cty.String)}
+	for _, p := range params {
+		spec.Params = append(spec.Params, function.Parameter{Name: p, Type: cty.String})
+	}
+	spec.Impl = func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		var s []string
+		for _, a := range args {
+			s = append(s, a.AsString())
+		}
+		out, err := f(s)
+		if err != nil {
+			return cty.UnknownVal(cty.String), err
+		}
+		return cty.StringVal(out), nil
+	}
+	return function.New(spec)
+}
+
+// predicate makes a function of two strings to a bool.
+func predicate(f func(a, b string) bool) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "str", Type: cty.String}, {Name: "part", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.BoolVal(f(args[0].AsString(), args[1].AsString())), nil
+		},
+	})
+}
+
+// refused makes a function that explains why it is not one here.
+func refused(why, remedy string) function.Function {
+	fail := &remedyError{why, remedy}
+	any := &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true}
+	return function.New(&function.Spec{
+		VarParam: any,
+		Type:     func([]cty.Value) (cty.Type, error) { return cty.NilType, fail },
+		Impl:     func([]cty.Value, cty.Type) (cty.Value, error) { return cty.NilVal, fail },
+	})
+}
+
+func numberFuncs() map[string]function.Function {
+	return map[string]function.Function{
+		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": stdlib.LogFunc, "max": stdlib.MaxFunc,
+		"min": stdlib.MinFunc, "parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc,
+	}
+}
+
+// typeFuncs converts types and handles marks.
+func typeFuncs() map[string]function.Function {
+	out := map[string]function.Function{
+		"sensitive": markFunc(func(v cty.Value) (cty.Value, error) { return v.Mark(sensitiveMark), nil }),
+		"nonsensitive": markFunc(func(v cty.Value) (cty.Value, error) {
+			v, _ = v.UnmarkDeep()
+			return v, nil
+		}),
+		"issensitive": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true}},
+			Type:   function.StaticReturnType(cty.Bool),
+			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+				return cty.BoolVal(args[0].HasMark(sensitiveMark)), nil
+			},
+		}),
+	}
+	for name, ty := range map[string]cty.Type{
+		"tostring": cty.String, "tonumber": cty.Number, "tobool": cty.Bool,
+		"tolist": cty.List(cty.DynamicPseudoType), "toset": cty.Set(cty.DynamicPseudoType), "tomap": cty.Map(cty.DynamicPseudoType),
+	} {
+		out[name] = stdlib.MakeToFunc(ty)
+	}
+	return out
+}
+
+// markFunc makes a function that changes only marks.
+func markFunc(f func(cty.Value) (cty.Value, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowMarked: true, AllowNull: true, AllowUnknown: true, AllowDynamicType: true}},
+		Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
+		Impl:   func(args []cty.Value, _ cty.Type) (cty.Value, error) { return f(args[0]) },
+	})
+}
+
+// anyParam is a parameter that takes everything, marks apart: cty takes those off and puts them on the result.
+func anyParam(name string) function.Parameter {
+	return function.Parameter{Name: name, Type: cty.DynamicPseudoType, AllowDynamicType: true}
+}
+
+// elements returns what a list, set, tuple, map or object holds.
+func elements(v cty.Value) ([]cty.Value, error) {
+	if !v.CanIterateElements() {
+		return nil, errors.New("a list is wanted")
+	}
+	var out []cty.Value
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// unifiedList makes a list of values of different types, where there is a type that suits all.
+func unifiedList(vals []cty.Value) (cty.Value, error) {
+	if len(vals) == 0 {
+		return cty.ListValEmpty(cty.DynamicPseudoType), nil
+	}
+	types := make([]cty.Type, len(vals))
+	for i, v := range vals {
+		types[i] = v.Type()
+	}
+	ty, _ := convert.Unify(types)
+	if ty == cty.NilType {
+		return cty.NilVal, errors.New("the elements are of different types")
+	}
+	for i, v := range vals {
+		c, err := convert.Convert(v, ty)
+		if err != nil {
+			return cty.NilVal, fmt.Errorf("element %d: %w", i, err)
+		}
+		vals[i] = c
+	}
+	return cty.ListVal(vals), nil
+}
