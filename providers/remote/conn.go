@@ -39,8 +39,9 @@ type Conn interface {
 
 	// Run runs one command on the host and waits for it. A command that ran and
 	// failed is no error: its exit status is in the Output. When ctx ends first
-	// the command is sent SIGKILL where that is possible, and the error says that
-	// the outcome is unknown: it wraps ctx.Err().
+	// the command is sent SIGKILL where the host allows it (sshd does not for
+	// root) and loses its input and output in any case; it may go on. The error
+	// wraps ctx.Err(), and what came of the command is unknown.
 	Run(ctx context.Context, cmd Command) (Output, error)
 
 	// Done is closed when the connection is lost or closed.

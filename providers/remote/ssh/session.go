@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/stowage-run/stowage/providers/remote"
 	gossh "golang.org/x/crypto/ssh"
@@ -28,14 +29,42 @@ type session struct {
 // errRefusedCommand is a session in which sshd runs nothing.
 var errRefusedCommand = errors.New("the host refused to run a command")
 
+// A refused session is asked for again after 10, 20, 40 and 80 ms: sshd goes on
+// counting one that has ended until it has reaped the command, so it refuses at
+// times what is within its limit. More of them are not to be had by waiting.
+const (
+	sessionWait  = 10 * time.Millisecond
+	sessionWaits = 80 * time.Millisecond
+)
+
+// pause waits, and reports whether it makes sense to go on.
+func (c *Conn) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-c.done:
+	}
+	return false
+}
+
 // openSession starts a command line. The session's standard error is read all
 // along, up to a bound, so that a command that complains does not stall.
 func (c *Conn) openSession(ctx context.Context, line, op string, limit int) (*session, error) {
-	s, err := await(ctx, c, remote.StageChannel, op,
-		func() (*session, error) { return c.startSession(line, limit) },
-		func(s *session) { s.close() })
-	if err == nil {
-		return s, nil
+	var s *session
+	var err error
+	for wait := sessionWait; ; wait *= 2 {
+		s, err = await(ctx, c, remote.StageChannel, op,
+			func() (*session, error) { return c.startSession(line, limit) },
+			func(s *session) { s.close() })
+		if err == nil {
+			return s, nil
+		}
+		if _, ok := errors.AsType[*gossh.OpenChannelError](err); !ok || wait > sessionWaits || !c.pause(ctx, wait) {
+			break
+		}
 	}
 	if _, ok := errors.AsType[*gossh.OpenChannelError](err); ok {
 		e := c.fail(remote.StageChannel, remote.ErrTooManySessions, op, err)
