@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/stowage-run/stowage/diag"
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/state"
 )
@@ -241,7 +242,13 @@ func (m *maker) emitDelta(s *slot, d *delta, do func(Step)) {
 		Fleet: m.plan.Fleet, FleetName: m.plan.Name, Replica: s.id, Generation: id.Generation, Revision: s.work.rev,
 		Release: m.plan.Release, HostPorts: s.have.HostPorts(&s.work.want.Spec), Networks: s.work.networks,
 	})})
+	wrote := len(m.list) - 1
 	running := s.have.Container.Phase == fleet.PhaseRunning || s.fix.unpause
+	if d.restarts || running && len(d.signals) > 0 || s.fix.start {
+		rec := m.adopted(s)
+		rec.Revision = Changing
+		m.list[wrote].Record.PutReplica = m.replicas.put(rec)
+	}
 	switch {
 	case !running:
 	case d.restarts:
@@ -362,7 +369,8 @@ func (m *maker) settled(c *fleet.Container) bool {
 }
 
 // forgetHosts drops the record of hosts on which nothing of ours is left: those that are no longer declared and,
-// when everything is destroyed, all.
+// when everything is destroyed, all. Only a host that answers can say that nothing is left: a replica that was moved
+// away from a silent one is still there, and when a run is cut off not even a debt tells.
 func (m *maker) forgetHosts() {
 	if !m.sel.everything() {
 		return
@@ -375,7 +383,11 @@ func (m *maker) forgetHosts() {
 	}
 	for _, n := range slices.Sorted(maps.Keys(m.hosts)) {
 		h := m.hosts[n]
-		if !h.recorded || h.declared && m.opt.Mode != Destroy || h.stays || len(h.owed) > 0 || m.indebted(n) {
+		if !h.recorded || h.declared && m.opt.Mode != Destroy || h.stays || len(h.owed) > 0 {
+			continue
+		}
+		if !h.known() {
+			m.unforgotten(h)
 			continue
 		}
 		m.add(Step{
@@ -385,12 +397,15 @@ func (m *maker) forgetHosts() {
 	}
 }
 
-// indebted reports whether something may be on a host that the record of replicas does not tell.
-func (m *maker) indebted(n fleet.HostName) bool {
-	for _, d := range m.snap.Debts {
-		if d.Host == n && !m.host(n).known() {
-			return true
-		}
+// unforgotten tells of a host that is kept in the record for want of an answer, though nothing is recorded on it.
+func (m *maker) unforgotten(h *host) {
+	if h.declared {
+		return
 	}
-	return slices.ContainsFunc(m.in.Inventory.Intents, func(x Interrupted) bool { return x.Intent.Host == n && !x.Known })
+	m.warn(diag.Diagnostic{
+		Code:    diag.CodeUnreachable,
+		Summary: "A host that is no longer declared does not answer",
+		Detail:  fmt.Sprintf("%s is not in the configuration, and nothing is recorded on it, but only the host itself could say that no container of ours is left there.", fleet.HostAddr(h.Name)),
+		Remedy:  fmt.Sprintf("stowage state rm %s   if the machine is gone for good", fleet.HostAddr(h.Name)),
+	})
 }

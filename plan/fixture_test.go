@@ -47,6 +47,11 @@ func newWorld() *world {
 func (w *world) plan(t testing.TB) (*Plan, []string) {
 	t.Helper()
 	w.answer()
+	return w.planQuiet()
+}
+
+// planQuiet is plan without the answers that fixtures take from the desired images.
+func (w *world) planQuiet() (*Plan, []string) {
 	pinned, notes, diags := Pin(&w.desired, &w.snap, w.view, w.answers)
 	if diags.HasErrors() {
 		return nil, messages(diags)

@@ -71,7 +71,10 @@ func fixture(t *testing.T, file string) {
 }
 
 // checkPlan asserts what is true of every plan.
-func checkPlan(t testing.TB, w *world, p *Plan) {
+func checkPlan(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, w *world, p *Plan) {
 	t.Helper()
 	for i := range p.Steps {
 		s := &p.Steps[i]

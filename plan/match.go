@@ -31,7 +31,13 @@ type Holding struct {
 	Record    *state.Replica   // nil: nothing is recorded of the slot
 	Container *fleet.Container // with Seen
 	Last      fleet.Generation // the highest that was used or tried: the next container gets a higher one
+	Halfway   bool             // its files were being changed when a run was cut off: nobody knows what is in them
 }
+
+// Changing stands in a replica's record for its revision from the moment its files were written until what has to
+// follow (a restart, a signal) is done. A container that is found like this is made anew: its files may be of
+// either revision, and the configuration may have changed back meanwhile.
+const Changing fleet.Revision = "changing"
 
 // Recorded reports whether the record names exactly the container that was seen.
 func (h *Holding) Recorded() bool {
@@ -140,7 +146,7 @@ func (m *matcher) records() {
 	}
 	for i := range copies {
 		r := &copies[i]
-		h := Holding{Replica: r.Replica, Host: r.Host, Record: r, Last: r.Generation}
+		h := Holding{Replica: r.Replica, Host: r.Host, Record: r, Last: r.Generation, Halfway: r.Revision == Changing}
 		_, known := m.view.Known(r.Host)
 		switch {
 		case r.Container == "":
@@ -234,8 +240,12 @@ func (m *matcher) intents() {
 			x.Container = m.made(o, in)
 		}
 		m.inv.Intents = append(m.inv.Intents, x)
-		if r, ok := in.Addr.Replica(); ok && in.Kind == string(KindRun) {
+		r, ok := in.Addr.Replica()
+		switch {
+		case ok && in.Kind == string(KindRun):
 			m.tried(r, in, known)
+		case ok && in.Kind == string(KindWriteFiles):
+			m.slot(r).Halfway = true
 		}
 	}
 }

@@ -248,7 +248,20 @@ func (m *maker) desired() {
 			d.Outputs = append(d.Outputs, m.snap.Outputs[n])
 		}
 	}
+	d.Hosts = sortedBy(d.Hosts, func(h fleet.Host) string { return string(h.Name) })
+	d.Networks = sortedBy(d.Networks, func(n fleet.Network) string { return string(n.Name) })
+	d.Volumes = sortedBy(d.Volumes, func(v fleet.Volume) string { return string(v.Name) })
+	d.Outputs = sortedBy(d.Outputs, func(o fleet.Output) string { return o.Name })
 	m.plan.Desired = d
+}
+
+// sortedBy returns the slice sorted by name, and never changes it.
+func sortedBy[T any](l []T, name func(T) string) []T {
+	byName := func(a, b T) int { return compareText(name(a), name(b)) }
+	if slices.IsSortedFunc(l, byName) {
+		return l
+	}
+	return slices.SortedFunc(slices.Values(l), byName)
 }
 
 // touched reports whether the plan changes any replica of a workload.

@@ -119,7 +119,7 @@ func (m *maker) decideUnknown(s *slot) {
 	case !h.declared && s.place.Host != s.have.Host && m.host(s.place.Host).known():
 		s.left = false
 		s.action, s.reason = Move, string(fleet.HostAddr(s.have.Host))+" is not in the configuration and does not answer"
-		if s.have.Revision() != s.work.rev {
+		if r := s.have.Revision(); r != s.work.rev && r != Changing {
 			s.delta = m.delta(s.have.Revision(), s.work)
 		}
 		m.owe(s.have.Host, "remove "+string(s.addr()))
@@ -127,7 +127,7 @@ func (m *maker) decideUnknown(s *slot) {
 		m.owe(s.have.Host, "move "+string(s.addr())+" to "+string(s.place.Host))
 	case s.have.Record == nil:
 		m.owe(s.have.Host, "look whether "+string(s.addr())+" was made")
-	case s.have.Revision() != s.work.rev:
+	case s.have.Revision() != s.work.rev && s.have.Revision() != Changing:
 		if d := m.delta(s.have.Revision(), s.work); d != nil {
 			m.owe(s.have.Host, "change "+string(s.addr())+": "+d.reason)
 		}
@@ -148,12 +148,14 @@ func (m *maker) decideSeen(s *slot) {
 		s.left, s.adopt = true, false
 		return
 	}
-	if h.Revision() != s.work.rev {
+	if h.Revision() != s.work.rev && h.Revision() != Changing {
 		s.delta = m.delta(h.Revision(), s.work)
 	}
 	switch {
 	case s.place.Host != h.Host:
 		s.action, s.reason = Move, s.place.Reason
+	case h.Halfway:
+		s.action, s.reason = Replace, "was being changed when a run was cut off"
 	case m.sel.replaced(s):
 		s.action, s.reason = Replace, "asked for with -replace"
 	case s.delta != nil && s.delta.replaces:
