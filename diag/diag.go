@@ -57,7 +57,11 @@ func (d Diagnostic) Error() string {
 }
 
 // Pos is a position in a file. Line and Column count from 1, Byte from 0.
-type Pos struct{ Line, Column, Byte int }
+type Pos struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Byte   int `json:"byte"`
+}
 
 // Range is a stretch of a configuration file.
 type Range struct {

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-run/stowage/apply"
+	"github.com/stowage-run/stowage/config"
+	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/plan"
+	"github.com/stowage-run/stowage/reconcile"
+	"github.com/stowage-run/stowage/state"
+)
+
+// applyFlags are the flags of apply and destroy beyond those of a plan.
+type applyFlags struct {
+	planningFlags
+	autoApprove      bool
+	allowUnreachable bool
+	asJSON           bool
+	parallelism      int
+	lockTimeout      time.Duration
+}
+
+func (f *applyFlags) addTo(a *app, cmd *cobra.Command, modes bool) {
+	f.planningFlags.add(cmd, modes)
+	fs := cmd.Flags()
+	fs.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
+	fs.BoolVar(&f.allowUnreachable, "allow-unreachable", false, "go on without hosts that do not answer, and record what is owed to them")
+	fs.BoolVar(&f.asJSON, "json", false, "write one JSON object a line; wants -auto-approve or a saved plan")
+	fs.IntVar(&f.parallelism, "parallelism", envInt(a, "STOWAGE_PARALLELISM"), "make at most `N` calls at once on one host (default 8)")
+	fs.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for the state's lock, such as 30s")
+}
+
+func newApply(a *app) *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply [flags] [FILE]",
+		Short: "Make it so",
+		Long: `Plans, asks, and carries the plan out. With FILE, a plan saved by 'stowage plan
+-out=FILE', exactly that plan is carried out, once, without asking.
+
+Exit status: 0 done; 1 error; 3 partly applied: the rest is owed to hosts that did
+not answer (-allow-unreachable); 5 the state is locked by somebody else.`,
+		Args: args(0, 1, "at most one saved plan"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			file := ""
+			if len(files) == 1 {
+				file = files[0]
+			}
+			return a.runApply(cmd, &f, file)
+		},
+	}
+	f.addTo(a, cmd, true)
+	return cmd
+}
+
+func newDestroy(a *app) *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "destroy [flags]",
+		Short: "Remove everything of this fleet",
+		Long: `Removes every replica and network of this fleet: 'stowage apply -destroy'.
+Volumes and their data are kept unless -volumes is given. What is not this fleet's is not touched.`,
+		Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.destroy = true
+			return a.runApply(cmd, &f, "")
+		},
+	}
+	f.addTo(a, cmd, false)
+	return cmd
+}
+
+// runApply is apply and destroy.
+func (a *app) runApply(cmd *cobra.Command, f *applyFlags, file string) error {
+	o, err := f.options(cmd)
+	if err != nil {
+		return err
+	}
+	if err := f.check(cmd, file); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	s, err := a.openSession(ctx, &f.variableFlags)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	lock, err := s.lock(ctx, cmd.Name(), f.lockTimeout)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+
+	w, d, err := s.wanted(ctx)
+	if err != nil {
+		return err
+	}
+	var p *plan.Plan
+	if file != "" {
+		p, err = s.readPlan(cmd, file)
+	} else {
+		p, err = s.planForApply(ctx, w, o, f)
+	}
+	if err != nil || p == nil {
+		return err
+	}
+	return s.carryOut(ctx, p, w, d, lock, f, cmd.Name())
+}
+
+// check refuses flags that do not fit together.
+func (f *applyFlags) check(cmd *cobra.Command, file string) error {
+	switch {
+	case file != "" && (f.destroy || f.refreshOnly || !f.refresh || f.volumes || len(f.targets)+len(f.excludes)+len(f.replaces) > 0):
+		return usageError(cmd, "a saved plan is carried out as it is: -destroy, -refresh-only, -target and the like belong to 'stowage plan'")
+	case f.asJSON && file == "" && !f.autoApprove:
+		return usageError(cmd, "-json cannot ask: give -auto-approve or a saved plan too")
+	case f.parallelism < 0:
+		return usageError(cmd, "-parallelism wants a number above 0")
+	}
+	return nil
+}
+
+// planForApply plans, shows the plan and asks. The plan is nil where there is nothing to do.
+func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconcile.Options, f *applyFlags) (*plan.Plan, error) {
+	p, err := s.pass(nil).Plan(ctx, w, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.showPlan(p, f.asJSON); err != nil {
+		return nil, err
+	}
+	if p.Empty() {
+		if !f.asJSON {
+			fmt.Fprintf(s.out, "\n%s\n", s.color().bold(s.color().green("Apply complete! Nothing to change.")))
+		}
+		return nil, nil
+	}
+	if len(p.Skipped) > 0 && !f.allowUnreachable {
+		return nil, unreachable(p)
+	}
+	if f.autoApprove {
+		return p, nil
+	}
+	question, detail := "Do you want to perform these actions?", "Stowage will perform the actions described above."
+	if p.Mode == plan.Destroy {
+		question, detail = fmt.Sprintf("Do you really want to destroy everything of fleet %q?", p.Name),
+			"Stowage will destroy all that is shown above. There is no undo."
+	}
+	return p, s.approve(question, detail)
+}
+
+// unreachable says that an apply does not begin while hosts are silent.
+func unreachable(p *plan.Plan) error {
+	var d diag.List
+	for _, h := range p.Skipped {
+		d = append(d, diag.Diagnostic{Code: diag.CodeUnreachable, Summary: fmt.Sprintf("Host %q did not answer", h.Host), Detail: h.Why,
+			Remedy:   "stowage apply                       once it answers\nstowage apply -allow-unreachable    to do the rest now and record what is owed",
+			Affected: fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(p.Skipped), len(p.Skipped)+len(p.Hosts))})
+	}
+	return d.Err()
+}
+
+// lock takes the state's lock, saying so where that takes a while.
+func (s *session) lock(ctx context.Context, operation string, wait time.Duration) (state.Lock, error) {
+	h := state.Holder{ID: uuid.NewString(), Who: who(), PID: pid(), Operation: operation, Since: s.now().UTC(), Version: version()}
+	const patience = 400 * time.Millisecond // Terraform's: shorter waits are not worth a line
+	l, err := s.store.Lock(ctx, h, min(wait, patience))
+	if errors.Is(err, state.ErrLocked) && wait > patience {
+		fmt.Fprintln(s.err, "Acquiring state lock. This may take a few moments...")
+		l, err = s.store.Lock(ctx, h, wait-patience)
+	}
+	return l, err
+}
+
+// carryOut applies a plan and says what came of it.
+func (s *session) carryOut(ctx context.Context, p *plan.Plan, w reconcile.Wanted, d *config.Desired, lock state.Lock, f *applyFlags, trigger string) error {
+	if p.Config != "" && p.Config != w.Config {
+		return staleConfig()
+	}
+	view := newProgress(s, p, f.asJSON)
+	s.graceful.Store(true)
+	defer s.graceful.Store(false)
+	report, err := s.pass(view.event).Apply(ctx, p, w.Vault, lock, reconcile.ApplyOptions{
+		Stop: s.stop, PerHost: f.parallelism, AllowUnreachable: f.allowUnreachable, Trigger: trigger, Commit: gitCommit(ctx, s.dir)})
+	view.close()
+	if report == nil {
+		return err
+	}
+	return s.showReport(p, report, err, f.asJSON, d)
+}
+
+// staleConfig refuses a saved plan of another configuration.
+func staleConfig() error {
+	return diag.Diagnostic{Code: diag.CodeStalePlan, Summary: "Saved plan is stale",
+		Detail: "The configuration, or the value of a variable or secret, is no longer what the plan was made from.",
+		Remedy: "stowage plan -out=FILE", Affected: "Nothing was changed."}
+}
+
+// gitCommit is the commit of the configuration's directory, for the record; empty where it is in no repository.
+func gitCommit(ctx context.Context, dir string) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// showReport prints how an apply ended and returns its exit status.
+func (s *session) showReport(p *plan.Plan, r *apply.Report, err error, asJSON bool, d *config.Desired) error {
+	if asJSON {
+		newJSONStream(s.out, s.now).report(r)
+	} else {
+		s.printReport(p, r, d)
+	}
+	s.printDiagnostics(failureDiagnostics(r))
+	switch {
+	case err != nil:
+		return err
+	case r.Result == state.PlanPartly:
+		return exitStatus(exitPartly)
+	case r.Result != state.PlanDone:
+		return exitStatus(exitError)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-run/stowage/apply"
+	"github.com/stowage-run/stowage/config"
+	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/providers"
+	"github.com/stowage-run/stowage/reconcile"
+	"github.com/stowage-run/stowage/state"
+)
+
+// session is one command's work on one fleet: its configuration, its state and the connections to its hosts.
+type session struct {
+	*app
+	config *config.Config
+	store  state.Store
+	pool   *providers.Pool
+	images *localEngine
+}
+
+// variableFlags are -var and -var-file, in the order typed.
+type variableFlags struct{ given []config.VarInput }
+
+// add defines the flags on a command.
+func (v *variableFlags) add(cmd *cobra.Command) {
+	cmd.Flags().Var(&variableFlag{v, false}, "var", "set a variable: `name=value`; may be given again")
+	cmd.Flags().Var(&variableFlag{v, true}, "var-file", "read variables from `FILE`; may be given again")
+}
+
+// variableFlag appends to the shared list, so that the order between -var and -var-file is kept.
+type variableFlag struct {
+	all  *variableFlags
+	file bool
+}
+
+func (f *variableFlag) String() string { return "" }
+func (f *variableFlag) Type() string   { return "string" }
+func (f *variableFlag) Set(s string) error {
+	if f.file {
+		file, err := filepath.Abs(s)
+		if err != nil {
+			return err
+		}
+		f.all.given = append(f.all.given, config.VarInput{File: file})
+		return nil
+	}
+	f.all.given = append(f.all.given, config.VarInput{Assign: s})
+	return nil
+}
+
+// loadConfig reads the configuration. Its warnings are printed; its errors are returned.
+func (a *app) loadConfig(ctx context.Context, vars *variableFlags) (*config.Config, error) {
+	home, _ := os.UserHomeDir() // empty: "~" is then refused where it is used
+	in := config.Inputs{Dir: a.dir, Environ: a.environ, Home: home, Version: version()}
+	if vars != nil {
+		in.Vars = vars.given
+	}
+	if a.canAsk() {
+		in.Ask = a.askVariable
+	}
+	cfg, diags := config.Load(ctx, in)
+	if cfg != nil {
+		a.sources = cfg.Sources()
+	}
+	return cfg, a.settle(diags)
+}
+
+// settle prints the warnings among diagnostics and returns the errors.
+func (a *app) settle(list diag.List) error {
+	var warnings, errs diag.List
+	for _, d := range list {
+		if d.Severity == diag.Warning {
+			warnings = append(warnings, d)
+		} else {
+			errs = append(errs, d)
+		}
+	}
+	a.printDiagnostics(warnings)
+	return errs.Err()
+}
+
+// openSession loads the configuration and opens its state. Nothing is written, and no host is reached, yet.
+func (a *app) openSession(ctx context.Context, vars *variableFlags) (*session, error) {
+	cfg, err := a.loadConfig(ctx, vars)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openStore(cfg.Settings)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{app: a, config: cfg, store: store}
+	s.pool = providers.NewPool(a.connect)
+	s.images = &localEngine{connect: a.connect}
+	return s, nil
+}
+
+// close gives back everything that the session holds.
+func (s *session) close() {
+	s.images.close()
+	s.pool.Close()
+	s.store.Close()
+}
+
+// meta returns the fleet's identity, making it where there is none.
+func (s *session) meta(ctx context.Context) (state.Meta, error) {
+	return state.EnsureMeta(ctx, s.store, s.config.Settings.Fleet, s.now().UTC(), uuid.NewString, rand.Reader)
+}
+
+// wanted evaluates the configuration.
+func (s *session) wanted(ctx context.Context) (reconcile.Wanted, *config.Desired, error) {
+	meta, err := s.meta(ctx)
+	if err != nil {
+		return reconcile.Wanted{}, nil, err
+	}
+	d, diags := s.config.Evaluate(ctx, func(v string) fleet.Fingerprint { return fleet.Seal(meta.SealKey, v) })
+	s.sources = s.config.Sources()
+	if err := s.settle(diags); err != nil {
+		return reconcile.Wanted{}, nil, err
+	}
+	s.ranges = d.Ranges
+	return reconcile.Wanted{Fleet: d.Fleet, Vault: d.Vault, Config: d.Digest, Variables: plainVariables(d.Variables)}, d, nil
+}
+
+// plainVariables are the values of variables that are not sensitive, as a plan binds them.
+func plainVariables(all map[string]config.VariableValue) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for name, v := range all {
+		if !v.Sensitive {
+			out[name] = v.JSON
+		}
+	}
+	return out
+}
+
+// pass returns the machinery for one pass over the fleet.
+func (s *session) pass(observe func(apply.Event)) *reconcile.Pass {
+	return &reconcile.Pass{
+		Store: s.store, Hosts: s.pool, Local: s.images.engine, Registry: newRegistry(),
+		Now: s.now, NewID: uuid.NewString, Who: who(), Version: version(), Observe: observe,
+	}
+}
+
+// recorded reads the fleet's record.
+func (s *session) recorded(ctx context.Context) (*state.Snapshot, error) {
+	return state.Load(ctx, s.store)
+}
+
+// who is the person and the machine that act: user@host.
+func who() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s@%s", userName(), host)
+}
+
+// userName is the account that this process runs as.
+func userName() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}

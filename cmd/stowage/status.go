@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
+)
+
+func newStatus(a *app) *cobra.Command {
+	var asJSON, watch bool
+	cmd := &cobra.Command{
+		Use:     "status [flags]",
+		Aliases: []string{"ps"},
+		Short:   "Show hosts, workloads and replicas as they are now",
+		Args:    args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			s, err := a.openSession(ctx, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if !watch {
+				return s.showStatus(ctx, asJSON)
+			}
+			return s.watchStatus(ctx, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds, until Ctrl-C")
+	return cmd
+}
+
+// watchStatus shows the status again and again. Two seconds is what people perceive as live and hosts do not feel.
+func (s *session) watchStatus(ctx context.Context, asJSON bool) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		if s.outTTY && !asJSON {
+			fmt.Fprint(s.out, "\x1b[H\x1b[2J")
+		}
+		if err := s.showStatus(ctx, asJSON); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		case <-s.stop:
+			return nil
+		}
+	}
+}
+
+// statusReport is what `status` shows.
+type statusReport struct {
+	FormatVersion string           `json:"format_version"`
+	Fleet         fleet.Name       `json:"fleet"`
+	ID            fleet.ID         `json:"id"`
+	Release       fleet.Release    `json:"release"`
+	Hosts         []hostStatus     `json:"hosts"`
+	Workloads     []workloadStatus `json:"workloads"`
+	Replicas      []replicaStatus  `json:"replicas"`
+	Strays        []strayStatus    `json:"strays,omitempty"`
+	Debts         []state.Debt     `json:"debts,omitempty"`
+	Intents       []state.Intent   `json:"intents,omitempty"`
+	Locked        *state.Holder    `json:"locked,omitempty"`
+}
+
+type hostStatus struct {
+	Name     fleet.HostName   `json:"name"`
+	Address  string           `json:"address,omitempty"`
+	Engine   string           `json:"engine,omitempty"`
+	Answers  bool             `json:"answers"`
+	Why      string           `json:"why,omitempty"`
+	Replicas int              `json:"replicas"`
+	Reserved fleet.Resources  `json:"reserved"`
+	Capacity *fleet.Resources `json:"capacity,omitempty"`
+}
+
+type workloadStatus struct {
+	Name    fleet.WorkloadName `json:"name"`
+	Running int                `json:"running"`
+	Wanted  int                `json:"wanted"`
+	Image   string             `json:"image"`
+	Old     int                `json:"on_older_revision,omitempty"`
+}
+
+type replicaStatus struct {
+	Addr      fleet.Addr        `json:"address"`
+	Host      fleet.HostName    `json:"host"`
+	State     string            `json:"state"`
+	Detail    string            `json:"detail,omitempty"`
+	Since     time.Time         `json:"since,omitzero"`
+	Ports     map[string]uint16 `json:"ports,omitempty"`
+	Container string            `json:"container"`
+	ID        string            `json:"id"`
+	Revision  fleet.Revision    `json:"revision"`
+	Restarts  int               `json:"restarts,omitempty"`
+}
+
+// strayStatus is a container of ours that the record does not have.
+type strayStatus struct {
+	Name string         `json:"name"`
+	Host fleet.HostName `json:"host"`
+}
+
+// showStatus looks at every host and prints what it sees.
+func (s *session) showStatus(ctx context.Context, asJSON bool) error {
+	snap, err := s.recorded(ctx)
+	if err != nil {
+		return err
+	}
+	var hosts []fleet.Host
+	for _, n := range sortedKeys(snap.Hosts) {
+		hosts = append(hosts, snap.Hosts[n].Host)
+	}
+	var view fleet.View
+	if len(hosts) > 0 {
+		view, _ = s.pass(nil).Look(ctx, snap.Meta.ID, hosts, nil)
+	}
+	r := makeStatus(snap, view)
+	if r.Locked, err = s.store.Holder(ctx); err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(s.out, r)
+	}
+	s.printStatus(r)
+	return nil
+}
