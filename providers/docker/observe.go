@@ -50,7 +50,8 @@ func (e *Engine) observeEngine(ctx context.Context, o *fleet.Observation) error 
 	if arch == "" {
 		arch = info.Architecture
 	}
-	o.Engine = fleet.EngineInfo{ID: info.ID, Kind: "docker", Version: info.ServerVersion, API: e.api.ClientVersion(), OS: info.OSType, Arch: arch,
+	// The id comes from a key in /etc/docker, which machines cloned from one image share; their host names tell them apart.
+	o.Engine = fleet.EngineInfo{ID: info.ID + "@" + info.Name, Kind: "docker", Version: info.ServerVersion, API: e.api.ClientVersion(), OS: info.OSType, Arch: arch,
 		Capacity: fleet.Resources{CPU: fleet.CPU(info.NCPU) * fleet.Core, Memory: fleet.Bytes(info.MemTotal)}}
 	return nil
 }
