@@ -129,6 +129,7 @@ func (c *Conn) end(err error) {
 		return
 	}
 	c.err = err
+	c.wire.failed.Store(true) // before any stream can notice
 	c.root.Close()
 	for _, cl := range c.clients {
 		cl.Close()

@@ -71,12 +71,12 @@ func (g *guard) current() remote.Stage {
 }
 
 // wire is the connection under an SSH connection. It notes when something came
-// in last, for the keepalive, and that reading has failed, for those who must
+// in last, for the keepalive, and that it has failed, for those who must
 // tell a stream that ended from one that was cut.
 type wire struct {
 	net.Conn
 	reads  atomic.Int64 // how many reads brought something
-	failed atomic.Bool  // a read failed before we closed it
+	failed atomic.Bool  // it failed before we closed it
 	closed atomic.Bool
 }
 
@@ -85,6 +85,14 @@ func (w *wire) Read(p []byte) (int, error) {
 	if n > 0 {
 		w.reads.Add(1)
 	}
+	if err != nil && !w.closed.Load() {
+		w.failed.Store(true)
+	}
+	return n, err
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
 	if err != nil && !w.closed.Load() {
 		w.failed.Store(true)
 	}

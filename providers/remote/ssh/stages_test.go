@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -172,17 +173,74 @@ func TestKeepaliveLeavesTheLivingAlone(t *testing.T) {
 	w := newWorld(t)
 	s := w.sshd([]string{"ed25519-host"})
 	w.trust(s)
-	cfg := s.config()
-	cfg.KeepaliveInterval, cfg.KeepaliveCount = 50*time.Millisecond, 3
+	e := w.engine("d.sock")
+	for _, count := range []int{2, 5} {
+		cfg := s.config()
+		cfg.KeepaliveInterval, cfg.KeepaliveCount = 100*time.Millisecond, count
+		c := dial(t, cfg)
+		select {
+		case <-c.Done():
+			t.Fatalf("count %d: lost: %v", count, c.Err())
+		case <-time.After(time.Second):
+		}
+		if err := ping(t.Context(), c, e.path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestCloseOverABlockedJumpHost: nothing passes to the jump host any more, and the
+// send buffers are full, so whatever would take its leave over it would wait.
+func TestCloseOverABlockedJumpHost(t *testing.T) {
+	w := newWorld(t)
+	jump, target := w.sshd([]string{"ed25519-jump"}), w.sshd([]string{"ed25519-host"})
+	p := w.proxy(fmt.Sprintf("127.0.0.1:%d", jump.port), -1)
+	w.write("home/.ssh/known_hosts", target.known("ed25519-host")+
+		strings.Replace(jump.known("ed25519-jump"), fmt.Sprint(jump.port), fmt.Sprint(p.port), 1))
+	cfg := target.config()
+	cfg.JumpHost, cfg.KeepaliveInterval = fmt.Sprintf("127.0.0.1:%d", p.port), -1
+	cfg.Environment.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &blockable{Conn: conn, blocked: p.frozen, closed: make(chan struct{})}, nil
+	}
 	c := dial(t, cfg)
+	stream := hold(t, c, w.engine("d.sock").path)
+	p.freeze()
+	wrote := make(chan error, 1)
+	go func() { _, err := io.Copy(stream, zeros{}); wrote <- err }()
+	within(t, 3*time.Second, func() {
+		c.Close()
+		if err := <-wrote; !errors.Is(err, remote.ErrClosed) {
+			t.Errorf("write: got %v, want ErrClosed", err)
+		}
+	})
+}
+
+// blockable is a connection whose writes, once blocked, return only when it is closed.
+type blockable struct {
+	net.Conn
+	blocked <-chan struct{}
+	once    sync.Once
+	closed  chan struct{}
+}
+
+func (b *blockable) Write(p []byte) (int, error) {
 	select {
-	case <-c.Done():
-		t.Fatalf("lost: %v", c.Err())
-	case <-time.After(time.Second):
+	case <-b.blocked:
+		<-b.closed
+		return 0, net.ErrClosed
+	default:
+		return b.Conn.Write(p)
 	}
-	if err := ping(t.Context(), c, w.engine("d.sock").path); err != nil {
-		t.Error(err)
-	}
+}
+
+func (b *blockable) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return b.Conn.Close()
 }
 
 func TestOpeningIsBounded(t *testing.T) {
