@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -170,11 +171,22 @@ func (s *Store) outcome(f *os.File, before metas, tx *bbolt.Tx, err error) error
 	if statErr == nil {
 		if _, now, readErr := readMetas(f, info.Size()); readErr == nil && now == before {
 			stats := tx.Stats()
-			return classify(fmt.Sprintf("%s, %d bytes more", s.Path(), stats.GetPageAlloc()), err)
+			return classify(fmt.Sprintf("%s, %d bytes more", s.Path(), stats.GetPageAlloc()), growth(f, info.Size(), err))
 		}
 	}
 	s.setSound(metas{})
 	return fmt.Errorf("write %s: %v", s.Path(), err)
+}
+
+// growth returns the cause of a commit's error. bbolt's error of a file that may not grow is text
+// only, so the file is grown as bbolt does, by at least its own size, to see what the system says.
+func growth(f *os.File, size int64, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return err
+	}
+	grown := f.Truncate(2 * size)
+	return errors.Join(err, grown, f.Truncate(size))
 }
 
 // bolt opens the verified file with bbolt.

@@ -23,7 +23,8 @@ const (
 	keyHead       = "head"
 )
 
-// format is the version of the layout.
+// format is the version of the layout. A later one keeps the bucket head first in the order of names but for gone, so
+// that its version is seen before what is new.
 const format = 1
 
 // head is what is known of the file as a whole.
