@@ -38,6 +38,7 @@ func (r *run) begin(ctx context.Context) (state.PlanRecord, error) {
 	if missing := missingSecrets(p, r.job.Vault); len(missing) > 0 {
 		return none, &SecretError{missing}
 	}
+	r.snap = snap
 	record := state.PlanRecord{
 		ID: p.ID, Release: p.Release, Trigger: r.job.Trigger, Who: r.job.Who,
 		Started: r.job.Now().UTC(), Result: state.PlanRunning, Summary: summary(p.Counts()),

@@ -58,6 +58,7 @@ type Job struct {
 type run struct {
 	job   Job
 	write *state.Writer
+	snap  *state.Snapshot // before the first step
 	hosts map[fleet.HostName]fleet.Host
 	slots map[fleet.HostName]chan struct{} // one element for each call under way
 

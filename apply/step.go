@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
@@ -93,10 +94,7 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
 		// A container that was made and does not run is recorded too: nothing of ours stands anywhere
 		// without a record, and its output says what is wrong.
 		c = r.changes(s, o.id)
-		for _, heir := range r.heirs[o.step] {
-			next, _ := r.opOf(heir)
-			c.PutIntent(r.intent(&r.job.Plan.Steps[heir], next))
-		}
+		r.bequeath(&c, s)
 	}
 	c.DeleteIntent(op)
 	err := r.write.Commit(ctx, c)
@@ -109,6 +107,32 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
 		o.err = errors.Join(o.err, fmt.Errorf("record the outcome of %s: %w", s.Addr, err))
 	}
 	return o
+}
+
+// bequeath keeps the container that a Run takes the place of accounted for, since from now on no record names it: by
+// the intents of the steps that remove it, or, where its host is silent, by one to remove it some day.
+func (r *run) bequeath(c *state.Changes, s *plan.Step) {
+	for _, heir := range r.heirs[s.ID] {
+		op, _ := r.opOf(heir)
+		c.PutIntent(r.intent(&r.job.Plan.Steps[heir], op))
+	}
+	if s.Kind != plan.KindRun {
+		return
+	}
+	old := r.snap.Replicas[s.Instance.Replica]
+	if old.Container == "" || old.Host == s.Host || !r.silent(old.Host) {
+		return
+	}
+	c.PutIntent(state.Intent{
+		Op: fleet.OpID(r.job.NewID()), Plan: r.job.Plan.ID, Step: s.ID, Kind: string(plan.KindRemove), Host: old.Host, Addr: s.Addr,
+		Object:     fleet.ContainerName(r.job.Plan.Name, old.Replica, old.Generation),
+		Generation: old.Generation, Revision: old.Revision, Started: r.job.Now().UTC(),
+	})
+}
+
+// silent reports whether a host did not answer when the plan was made.
+func (r *run) silent(h fleet.HostName) bool {
+	return slices.ContainsFunc(r.job.Plan.Skipped, func(s plan.Skipped) bool { return s.Host == h })
 }
 
 // intent is the note that a step is about to be sent.

@@ -34,6 +34,7 @@ type rig struct {
 	pass  *reconcile.Pass
 	apply reconcile.ApplyOptions
 	ctx   context.Context
+	last  []string // the plans so far, and what stood then, for failures
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -111,6 +112,7 @@ func (r *rig) runAs(f *fleet.Fleet, o reconcile.Options, ao reconcile.ApplyOptio
 	if err != nil {
 		return nil, err
 	}
+	r.last = append(r.last, describe(p)+"with:\n"+r.where()+"\n")
 	return r.pass.Apply(r.ctx, p, nil, l, ao)
 }
 
