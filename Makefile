@@ -1,0 +1,59 @@
+GO      ?= go
+CGO_ENABLED = 0
+export CGO_ENABLED
+
+# Two packages at a time: several start real hosts, and CI has two cores.
+TESTFLAGS ?= -p 2 -timeout 20m
+FUZZTIME  ?= 30s
+HOSTS     ?= 3
+
+ENGINE_PACKAGES = dockerd=docker.io containerd=containerd iptables=iptables mount=mount hostname=hostname \
+	nsenter=util-linux ip=iproute2 sshd=openssh-server
+TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git
+
+.PHONY: build test check race fuzz bench fleet demo docs clean
+
+build: ## bin/stowage
+	$(GO) build -trimpath -o bin/stowage ./cmd/stowage
+
+test: ## everything, real hosts included; installs the Debian packages it needs; needs root
+	@.ci/packages $(TEST_PACKAGES)
+	$(GO) vet ./...
+	$(GO) test $(TESTFLAGS) ./...
+
+check: ## what needs no host: format, vet, the rules of deps_test.go
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "gofmt -w these:" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(GO) test .
+
+race: CGO_ENABLED = 1
+race: ## everything under the race detector; needs a C compiler
+	@.ci/packages $(TEST_PACKAGES) gcc=gcc
+	$(GO) test -race $(TESTFLAGS) ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			echo "$$file $$target"; \
+			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+bench: ## figures; never fails a build
+	@.ci/packages $(TEST_PACKAGES)
+	-$(GO) test -run='^$$' -bench=. -benchmem -timeout 60m ./...
+
+fleet: ## HOSTS real hosts to play with, until Ctrl-C
+	@.ci/packages $(TEST_PACKAGES)
+	$(GO) run ./internal/testfleet/cmd/fleet -n $(HOSTS)
+
+demo: build ## the whole tool on this machine's engine
+	@.ci/demo
+
+docs: ## what is generated in docs/
+	$(GO) run ./docs/generate >docs/errors.md.new
+	mv docs/errors.md.new docs/errors.md
+
+clean:
+	rm -rf bin .demo
