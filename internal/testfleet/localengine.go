@@ -48,6 +48,13 @@ func LocalEngine(ctx context.Context, socket, dir string) (*Daemon, error) {
 	return d, nil
 }
 
+// EngineAnswers reports whether an engine answers at socket. It starts nothing.
+func EngineAnswers(ctx context.Context, socket string) bool {
+	d := &Daemon{Socket: socket, client: engineClient(socket)}
+	defer d.client.CloseIdleConnections()
+	return d.ping(ctx) == nil
+}
+
 func (d *Daemon) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -23,9 +23,16 @@ func run() error {
 	socket := flag.String("socket", "/var/run/docker.sock", "where the engine answers")
 	dir := flag.String("dir", "", "where a new engine keeps its data; the usual directories if empty")
 	image := flag.String("load", "", "archive of an image to load into it")
+	check := flag.Bool("check", false, "only look: fail if no engine answers, and start none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *check {
+		if !testfleet.EngineAnswers(ctx, *socket) {
+			return fmt.Errorf("no engine answers at %s", *socket)
+		}
+		return nil
+	}
 	engine, err := testfleet.LocalEngine(ctx, *socket, *dir)
 	if err != nil {
 		return err
