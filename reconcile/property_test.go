@@ -38,17 +38,18 @@ func drawFleet(t *rapid.T) *fleet.Fleet {
 	}
 	for _, name := range []fleet.WorkloadName{"api", "db", "web"} {
 		if rapid.IntRange(0, 3).Draw(t, string(name)) > 0 {
-			f.Workloads = append(f.Workloads, drawWorkload(t, name))
+			f.Workloads = append(f.Workloads, drawWorkload(t, name, f.Hosts))
 		}
 	}
 	return f
 }
 
-func drawWorkload(t *rapid.T, name fleet.WorkloadName) fleet.Workload {
+func drawWorkload(t *rapid.T, name fleet.WorkloadName, hosts []fleet.Host) fleet.Workload {
 	w := workload(name, rapid.IntRange(0, 5).Draw(t, "replicas"))
 	w.Spec.Ports[0].Policy = rapid.SampledFrom([]fleet.PortPolicy{fleet.PortInternal, fleet.PortAuto, fleet.PortAuto, fleet.PortFixed}).Draw(t, "port")
 	if w.Spec.Ports[0].Policy == fleet.PortFixed {
 		w.Spec.Ports[0].Host = uint16(8000 + len(name))
+		w.Replicas = min(w.Replicas, len(hosts))
 	}
 	odd := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 0 }
 	if odd("image") {
@@ -73,7 +74,7 @@ func drawWorkload(t *rapid.T, name fleet.WorkloadName) fleet.Workload {
 		}}
 	}
 	if odd("placement") {
-		w.Placement.Hosts = []fleet.HostName{rapid.SampledFrom(allHosts).Draw(t, "only on")}
+		w.Placement.Hosts = []fleet.HostName{rapid.SampledFrom(hosts).Draw(t, "only on").Name}
 	}
 	if odd("spread") {
 		w.Placement.Spread = []string{"zone"}
@@ -285,4 +286,3 @@ func TestOnlyWhatThePlanSays(t *testing.T) {
 		}
 	}
 }
-
