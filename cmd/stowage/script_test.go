@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stowage-run/stowage/internal/testfleet"
+)
+
+// The scripts are what a user types and sees. Those named fleet_* use the hosts over SSH, which they break, and run one
+// after another; the others have at most this machine's engine, share it under names of their own, and run together.
+// A script's fleet is named after its directory: script-NAME, $FLEET in the script. Names have no dashes, so that no fleet's
+// name followed by a dash begins another's.
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, params(t, func(name string) bool { return !strings.HasPrefix(name, "fleet_") }))
+}
+
+func TestFleetScripts(t *testing.T) {
+	testscript.RunT(oneByOne{t}, params(t, func(name string) bool { return strings.HasPrefix(name, "fleet_") }))
+}
+
+// oneByOne is a test whose scripts do not run together.
+type oneByOne struct{ *testing.T }
+
+func (oneByOne) Parallel()       {}
+func (o oneByOne) Verbose() bool { return testing.Verbose() }
+func (o oneByOne) Run(name string, f func(testscript.T)) {
+	o.T.Run(name, func(t *testing.T) { f(oneByOne{t}) })
+}
+
+func params(t *testing.T, want func(name string) bool) testscript.Params {
+	t.Helper()
+	all, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, f := range all {
+		if want(filepath.Base(f)) {
+			files = append(files, f)
+		}
+	}
+	return testscript.Params{
+		Files:               files,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("FLEET", filepath.Base(e.WorkDir))
+			e.Setenv("DOCKER_HOST", "unix:///nonexistent/no-engine-was-asked-for.sock")
+			return os.Mkdir(filepath.Join(e.WorkDir, "home"), 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"engine": cmdEngine, "hosts": cmdHosts, "docker": cmdDocker, "fleet": cmdFleet,
+			"exits": cmdExits, "replace": cmdReplace, "count": cmdCount,
+		},
+	}
+}
+
+// fleetOf returns the hosts, for a command of a script.
+func fleetOf(ts *testscript.TestScript) *testfleet.Fleet {
+	f, err := shared.get()
+	ts.Check(err)
+	return f
+}
+
+func hostOfScript(ts *testscript.TestScript, name string) *testfleet.Host {
+	f := fleetOf(ts)
+	if name == "local" {
+		return f.Local
+	}
+	for _, h := range f.Hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	ts.Fatalf("no host %q", name)
+	return nil
+}
+
+// cmdEngine gives the script this machine's engine: `engine`.
+func cmdEngine(ts *testscript.TestScript, _ bool, _ []string) {
+	h := hostOfScript(ts, "local")
+	ts.Setenv("DOCKER_HOST", "unix://"+h.Socket)
+	fleet := ts.Getenv("FLEET")
+	ts.Defer(func() { ts.Check(clean(h, fleet)) })
+}
+
+// cmdHosts writes the blocks of some hosts: `hosts FILE h1 h2`. This machine's engine, which has the images, comes with them.
+func cmdHosts(ts *testscript.TestScript, neg bool, args []string) {
+	cmdEngine(ts, neg, nil)
+	var hcl strings.Builder
+	fleet := ts.Getenv("FLEET")
+	for _, name := range args[1:] {
+		hcl.WriteString(hostOfScript(ts, name).HCL())
+	}
+	for _, h := range fleetOf(ts).Hosts {
+		ts.Defer(func() { ts.Check(clean(h, fleet)) })
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(hcl.String()), 0o644))
+}
+
+// clean removes what a script left on a host: everything with its fleet's name in the name.
+func clean(h *testfleet.Host, fleet string) error {
+	ctx := context.Background()
+	for _, kind := range []struct {
+		list   []string
+		remove []string
+	}{
+		{[]string{"ps", "-aq", "--filter", "name=" + fleet + "-"}, []string{"rm", "-fv"}},
+		{[]string{"network", "ls", "-q", "--filter", "name=" + fleet + "-"}, []string{"network", "rm"}},
+		{[]string{"volume", "ls", "-q", "--filter", "name=" + fleet + "-"}, []string{"volume", "rm"}},
+	} {
+		ids, err := h.Docker(ctx, kind.list...)
+		if err != nil {
+			return err
+		}
+		if ids == "" {
+			continue
+		}
+		if _, err := h.Docker(ctx, append(kind.remove, strings.Fields(ids)...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cmdDocker asks a host's engine beside stowage: `docker HOST ARG...`, HOST being local, h1, h2 or h3.
+func cmdDocker(ts *testscript.TestScript, neg bool, args []string) {
+	h := hostOfScript(ts, args[0])
+	err := ts.Exec("docker", append([]string{"-H", "unix://" + h.Socket}, args[1:]...)...)
+	if (err != nil) != neg {
+		ts.Fatalf("docker %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// cmdFleet breaks a host and mends it: `fleet cut|restore|changekey|restorekey HOST`. What is broken is mended after the script.
+func cmdFleet(ts *testscript.TestScript, _ bool, args []string) {
+	h, ctx := hostOfScript(ts, args[1]), context.Background()
+	mend := func(f func(context.Context) error) { ts.Defer(func() { ts.Check(f(ctx)) }) }
+	switch args[0] {
+	case "cut":
+		mend(h.RestoreLink)
+		ts.Check(h.CutLink(ctx))
+	case "restore":
+		ts.Check(h.RestoreLink(ctx))
+	case "changekey":
+		mend(h.RestoreHostKey)
+		ts.Check(h.ChangeHostKey(ctx))
+	case "restorekey":
+		ts.Check(h.RestoreHostKey(ctx))
+	default:
+		ts.Fatalf("fleet knows no %q", args[0])
+	}
+}
+
+// cmdExits runs a command that has to end with a status: `exits 3 stowage fmt -check`.
+func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s: got exit status %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// cmdReplace changes a file: `replace FILE OLD NEW`.
+func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[0])
+	if !strings.Contains(before, args[1]) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(before, args[1], args[2])), 0o644))
+}
+
+// cmdCount counts this script's containers on a host, stopped ones too: `count 3 h1`.
+func cmdCount(ts *testscript.TestScript, _ bool, args []string) {
+	out, err := hostOfScript(ts, args[1]).Docker(context.Background(), "ps", "-a", "--format", "{{.Names}}",
+		"--filter", "label=stowage.fleet", "--filter", "name=^"+ts.Getenv("FLEET")+"-")
+	ts.Check(err)
+	if got := strings.Fields(out); fmt.Sprint(len(got)) != args[0] {
+		ts.Fatalf("host %s: got %d containers %v, want %s", args[1], len(got), got, args[0])
+	}
+}
