@@ -99,11 +99,11 @@ func (m *maker) emitChain(w *work, chain []*slot) {
 		}
 		head := m.head(s, first)
 		if w.last >= 0 {
-			m.prefer(head, w.last)
+			m.prefer(safety, head, w.last)
 		} else {
-			m.prefer(head, w.before...)
+			m.prefer(safety, head, w.before...)
 			m.need(head, prepared...)
-			m.prefer(head, m.dependenciesReady(w)...)
+			m.prefer(comfort, head, m.dependenciesReady(w)...)
 		}
 		w.last = s.steps[len(s.steps)-1]
 	}
@@ -192,12 +192,12 @@ func (m *maker) emitRemovals(w *work) {
 			continue
 		}
 		head := m.emitDelete(s)
-		m.prefer(head, waits...)
+		m.prefer(comfort, head, waits...)
 		switch {
 		case w.last >= 0:
-			m.prefer(head, w.last)
+			m.prefer(safety, head, w.last)
 		case n < len(w.before):
-			m.prefer(head, w.before[n])
+			m.prefer(safety, head, w.before[n])
 		}
 		n++
 		w.gone = append(w.gone, s.steps[len(s.steps)-1])

@@ -9,15 +9,27 @@ import (
 
 // builder collects steps. A step's number while it is built is its place in the list; order gives the final one.
 type builder struct {
-	list []Step
-	soft [][2]int // step, and what it should wait for: given up where it would wait for ever
-	runs []int    // the Run steps, for ports
+	list   []Step
+	wishes []wish
+	runs   []int // the Run steps, for ports
 
 	instances  arena[fleet.Instance]
 	replicas   arena[state.Replica]
 	containers arena[Container]
 	images     arena[fleet.Image]
 }
+
+// wish is a wait that is given up where a step would wait for ever.
+type wish struct {
+	step, need int
+	weight     int
+}
+
+// The weights of wishes: the lighter go first.
+const (
+	comfort = iota // what others depend on is there first, and goes last
+	safety         // no more is down at once than has to be
+)
 
 // add appends a step that needs others done first. Needs that are negative are nothing.
 func (b *builder) add(s Step, needs ...int) int {
@@ -38,10 +50,10 @@ func (b *builder) need(step int, needs ...int) {
 }
 
 // prefer makes a step wait for others, unless they wait for it.
-func (b *builder) prefer(step int, needs ...int) {
+func (b *builder) prefer(weight, step int, needs ...int) {
 	for _, n := range needs {
 		if n >= 0 && n != step {
-			b.soft = append(b.soft, [2]int{step, n})
+			b.wishes = append(b.wishes, wish{step, n, weight})
 		}
 	}
 }
@@ -71,74 +83,127 @@ func (a *arena[T]) put(v T) *T {
 }
 
 // order gives the steps their final numbers: needs before what needs them, and otherwise as they were added. Where
-// steps wait for each other in a circle, wishes are given up, the first ones first. ok is false where a circle
-// remains.
+// steps wait for each other in a circle, a wish in it is given up. ok is false where a circle of needs remains.
 func (b *builder) order() (final []int, ok bool) {
 	if b.settle(); b.sorted() {
 		return nil, true
 	}
-	n := len(b.list)
-	waits, wishes := make([]int, n), make([]int, n)
-	hard, soft := make([][]int, n), make([][]int, n)
-	for i := range b.list {
-		waits[i] = len(b.list[i].Needs)
-		for _, d := range b.list[i].Needs {
-			hard[d] = append(hard[d], i)
+	for {
+		if final, ok = b.number(); ok {
+			b.renumber(final)
+			return final, true
+		}
+		if !b.giveUp(final) {
+			return nil, false
 		}
 	}
-	for _, e := range b.soft {
-		wishes[e[0]]++
-		soft[e[1]] = append(soft[e[1]], e[0])
-	}
-	final = make([]int, n)
-	for i := range final {
-		final[i] = -1
-	}
-	var ready intHeap
-	for i := range n {
-		if waits[i]+wishes[i] == 0 {
-			ready.push(i)
-		}
-	}
-	for next := 0; next < n; next++ {
-		if len(ready) == 0 {
-			i := b.giveUp(final, waits)
-			if i < 0 {
-				return nil, false
-			}
-			wishes[i] = 0
-			ready.push(i)
-		}
-		i := ready.pop()
-		final[i] = next
-		for _, d := range hard[i] {
-			if waits[d]--; waits[d]+wishes[d] == 0 {
-				ready.push(d)
-			}
-		}
-		for _, d := range soft[i] {
-			if wishes[d] == 0 {
-				continue // given up
-			}
-			if wishes[d]--; waits[d]+wishes[d] == 0 {
-				ready.push(d)
-			}
-		}
-	}
-	b.renumber(final)
-	return final, true
 }
 
-// giveUp drops the open wishes of the first step that waits for nothing else, and returns it; -1: there is none.
-func (b *builder) giveUp(final, waits []int) int {
+// number puts the steps in order, as far as they do not wait for each other. A step that does has no number: -1.
+func (b *builder) number() (final []int, ok bool) {
+	n := len(b.list)
+	waits := make([]int, n)
+	dependents := make([][]int, n)
 	for i := range b.list {
-		if final[i] >= 0 || waits[i] > 0 {
+		waits[i] += len(b.list[i].Needs)
+		for _, d := range b.list[i].Needs {
+			dependents[d] = append(dependents[d], i)
+		}
+	}
+	for _, w := range b.wishes {
+		waits[w.step]++
+		dependents[w.need] = append(dependents[w.need], w.step)
+	}
+	final = make([]int, n)
+	var ready intHeap
+	for i := range n {
+		final[i] = -1
+		if waits[i] == 0 {
+			ready.push(i)
+		}
+	}
+	next := 0
+	for ; len(ready) > 0; next++ {
+		i := ready.pop()
+		final[i] = next
+		for _, d := range dependents[i] {
+			if waits[d]--; waits[d] == 0 {
+				ready.push(d)
+			}
+		}
+	}
+	return final, next == n
+}
+
+// giveUp drops one wish of every circle among the steps without a number: the weakest, and of those the first. It
+// reports whether there was any. Steps that merely wait for a circle keep theirs.
+func (b *builder) giveUp(final []int) bool {
+	circle := b.circles(final)
+	weakest := map[int]int{} // by circle, into wishes
+	for i, w := range b.wishes {
+		if final[w.step] >= 0 || final[w.need] >= 0 || circle[w.step] != circle[w.need] {
 			continue
 		}
-		b.soft = slices.DeleteFunc(b.soft, func(e [2]int) bool { return e[0] == i && final[e[1]] < 0 })
-		return i
+		if k, ok := weakest[circle[w.step]]; !ok || w.weight < b.wishes[k].weight {
+			weakest[circle[w.step]] = i
+		}
 	}
-	return -1
+	drop := make([]bool, len(b.wishes))
+	for _, i := range weakest {
+		drop[i] = true
+	}
+	i := -1
+	b.wishes = slices.DeleteFunc(b.wishes, func(wish) bool { i++; return drop[i] })
+	return len(weakest) > 0
+}
+
+// circles numbers the strongly connected parts of the steps without a number, after Tarjan.
+func (b *builder) circles(final []int) []int {
+	n := len(b.list)
+	after := make([][]int, n)
+	for i := range b.list {
+		after[i] = append(after[i], b.list[i].Needs...)
+	}
+	for _, w := range b.wishes {
+		after[w.step] = append(after[w.step], w.need)
+	}
+	part, low, seen := make([]int, n), make([]int, n), make([]int, n)
+	var stack []int
+	count, parts := 0, 0
+	var visit func(int)
+	visit = func(v int) {
+		count++
+		seen[v], low[v] = count, count
+		stack = append(stack, v)
+		for _, d := range after[v] {
+			switch {
+			case final[d] >= 0 || part[d] != 0:
+			case seen[d] == 0:
+				visit(d)
+				low[v] = min(low[v], low[d])
+			default:
+				low[v] = min(low[v], seen[d])
+			}
+		}
+		if low[v] != seen[v] {
+			return
+		}
+		parts++
+		for {
+			d := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			part[d] = parts
+			if d == v {
+				return
+			}
+		}
+	}
+	for i := range n {
+		if final[i] < 0 && seen[i] == 0 {
+			visit(i)
+		}
+	}
+	return part
 }
 
 // settle makes every list of needs ascending and without doubles.
@@ -158,25 +223,25 @@ func (b *builder) sorted() bool {
 			return false
 		}
 	}
-	for _, e := range b.soft {
-		if e[1] >= e[0] {
-			return false
-		}
+	if slices.ContainsFunc(b.wishes, func(w wish) bool { return w.need >= w.step }) {
+		return false
 	}
-	for _, e := range b.soft {
-		b.need(e[0], e[1])
-	}
-	b.soft = nil
-	b.settle()
+	b.grant()
 	return true
+}
+
+// grant makes needs of what is left of the wishes.
+func (b *builder) grant() {
+	for _, w := range b.wishes {
+		b.need(w.step, w.need)
+	}
+	b.wishes = nil
+	b.settle()
 }
 
 // renumber puts the steps into their final places, with what is left of the wishes as needs.
 func (b *builder) renumber(final []int) {
-	for _, e := range b.soft {
-		b.need(e[0], e[1])
-	}
-	b.soft = nil
+	b.grant()
 	out := make([]Step, len(b.list))
 	for i, s := range b.list {
 		s.ID = final[i]

@@ -27,17 +27,36 @@ func (m *maker) markUse() {
 		}
 	}
 	for _, x := range m.in.Inventory.Leftovers {
-		if s := m.slotOf(x.Container.Identity.Replica); s == nil || s.left || !m.sel.slot(s) {
+		if !m.removes(m.slotOf(x.Container.Identity.Replica)) {
 			m.host(x.Host).stays = true
 		}
 	}
 }
 
+// removes reports whether what is left over of a slot is removed. While nobody knows what fills a slot that is wanted,
+// or the plan is not about it, it may be the one that serves.
+func (m *maker) removes(s *slot) bool {
+	return s != nil && m.sel.slot(s) && !(s.left && s.wanted())
+}
+
 // inUse returns, by host and name there, the networks that replicas use once the plan is carried out.
 func (m *maker) inUse() map[[2]string]bool {
 	used := map[[2]string]bool{}
+	stays := func(h fleet.HostName, c *fleet.Container) {
+		for _, n := range c.Networks {
+			used[[2]string{string(h), n}] = true
+		}
+	}
+	for _, x := range m.in.Inventory.Leftovers {
+		if !m.removes(m.slotOf(x.Container.Identity.Replica)) {
+			stays(x.Host, x.Container)
+		}
+	}
 	for i := range m.slots {
 		s := &m.slots[i]
+		if c := s.container(); s.left && c != nil {
+			stays(s.have.Host, c)
+		}
 		from := s.work.want
 		if s.left || from == nil {
 			from = s.work.old

@@ -149,13 +149,11 @@ func (m *maker) lookLimits(s *slot, spec *fleet.Spec, fate string) {
 	is, want := s.have.Container.Limits, spec.Limits
 	is.PidsLimit = max(is.PidsLimit, 0)
 	note := func(what, from, to string, lifted bool) {
-		will := "be set back"
+		will, fix := "be set back", &s.fix.update
 		if lifted && !m.judge.LiftLimits || !m.judge.Limits {
-			will = ""
+			will, fix = "be replaced, since the limit cannot be taken away", &s.fix.replace
 		}
-		if m.correct(s, fmt.Sprintf("%s changed from %s to %s", what, from, to), will, fate) {
-			s.fix.update = true
-		}
+		*fix = m.correct(s, fmt.Sprintf("%s changed from %s to %s", what, from, to), will, fate) || *fix
 	}
 	if is.CPU != want.CPU {
 		note("cpu_max", limit(want.CPU, want.CPU == 0), limit(is.CPU, is.CPU == 0), want.CPU == 0)

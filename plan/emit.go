@@ -271,7 +271,7 @@ func (m *maker) emitLeftovers() {
 			continue
 		}
 		what := fmt.Sprintf("left over (generation %d)", id.Generation)
-		if s.left && s.wanted() {
+		if !m.removes(s) {
 			m.drift(s, l.Host, what, "")
 			continue
 		}
@@ -280,7 +280,7 @@ func (m *maker) emitLeftovers() {
 		first := len(m.list)
 		m.emitStop(gone, l.Host, l.Container)
 		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
-		m.prefer(first, s.end)
+		m.prefer(safety, first, s.end)
 		m.plan.Changes = append(m.plan.Changes, Change{
 			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps,
 		})

@@ -13,12 +13,10 @@ import (
 // model is a fleet of pretended hosts that carries out steps as engines would, and complains where an engine would
 // refuse or an invariant is broken.
 type model struct {
-	hosts  map[fleet.HostName]*modelHost
-	snap   state.Snapshot
-	ids    int
-	used   map[fleet.ReplicaID]fleet.Generation // the highest that any container had
-	errs   []string
-	serial state.Serial
+	hosts map[fleet.HostName]*modelHost
+	snap  state.Snapshot
+	ids   int
+	errs  []string
 }
 
 type modelHost struct {
@@ -39,7 +37,7 @@ type modelContainer struct {
 
 func newModel() *model {
 	w := newWorld()
-	return &model{hosts: map[fleet.HostName]*modelHost{}, snap: w.snap, used: map[fleet.ReplicaID]fleet.Generation{}}
+	return &model{hosts: map[fleet.HostName]*modelHost{}, snap: w.snap}
 }
 
 func (m *model) host(n fleet.HostName) *modelHost {
@@ -205,10 +203,9 @@ func (m *model) run(p *Plan, s *Step, h *modelHost) {
 	if !ok || spec.Digest() != i.Revision {
 		m.fail("not the spec of its revision: %s", stepLine(s))
 	}
-	if i.Generation <= m.used[i.Replica] {
-		m.fail("generation %d after %d: %s", i.Generation, m.used[i.Replica], stepLine(s))
+	if g := m.generation(i.Replica); i.Generation <= g {
+		m.fail("generation %d after %d: %s", i.Generation, g, stepLine(s))
 	}
-	m.used[i.Replica] = i.Generation
 	if !h.pulled[spec.Image.Pin()] {
 		m.fail("image %s is not there: %s", spec.Image.Pin(), stepLine(s))
 	}
@@ -245,6 +242,20 @@ func (m *model) run(p *Plan, s *Step, h *modelHost) {
 	h.containers[c.ID] = c
 }
 
+// generation is the highest of a slot that is recorded or that a container on a host that answers has. A silent one
+// may hold an old one of the same number; its host tells them apart.
+func (m *model) generation(r fleet.ReplicaID) fleet.Generation {
+	g := m.snap.Replicas[r].Generation
+	for _, h := range m.hosts {
+		for _, c := range h.containers {
+			if c.Identity.Replica == r && !h.silent {
+				g = max(g, c.Identity.Generation)
+			}
+		}
+	}
+	return g
+}
+
 func opOf(p *Plan, s *Step) fleet.OpID { return fleet.OpID(fmt.Sprintf("%s/%d", p.ID, s.ID)) }
 
 // intend notes a step before it is sent.
@@ -277,7 +288,6 @@ func (m *model) record(p *Plan, s *Step) {
 	}
 	if r.DeleteReplica != nil {
 		delete(m.snap.Replicas, *r.DeleteReplica)
-		delete(m.used, *r.DeleteReplica) // its numbers begin anew
 	}
 	sameVolume := func(v *state.Volume) func(state.Volume) bool {
 		return func(o state.Volume) bool { return v != nil && o.Host == v.Host && o.Engine == v.Engine }

@@ -13,8 +13,9 @@ import (
 	"github.com/stowage-run/stowage/fleet"
 )
 
-// drawFleet makes a small fleet. Hosts come and go, workloads change in every way that the model knows.
-func drawFleet(t *rapid.T, label string) fleet.Fleet {
+// drawFleet makes a small fleet out of another. Hosts come and go; most workloads stay as they were, the others change
+// in every way that the model knows.
+func drawFleet(t *rapid.T, label string, from fleet.Fleet) fleet.Fleet {
 	f := fleet.Fleet{Name: testName, Networks: []fleet.Network{{Name: "app", Driver: "bridge"}, {Name: "db", Driver: "bridge"}}}
 	f.Volumes = []fleet.Volume{{Name: "data", Driver: "local", PerReplica: true}, {Name: "shared", Driver: "local"}}
 	hosts := rapid.IntRange(1, 3).Draw(t, label+" hosts")
@@ -24,6 +25,11 @@ func drawFleet(t *rapid.T, label string) fleet.Fleet {
 		f.Hosts = append(f.Hosts, h)
 	}
 	for _, n := range []fleet.WorkloadName{"api", "db", "web"} {
+		old := slices.IndexFunc(from.Workloads, func(w fleet.Workload) bool { return w.Name == n })
+		if old >= 0 && rapid.IntRange(0, 2).Draw(t, label+" keeps "+string(n)) > 0 {
+			f.Workloads = append(f.Workloads, from.Workloads[old])
+			continue
+		}
 		if rapid.IntRange(0, 4).Draw(t, label+" "+string(n)) > 0 {
 			f.Workloads = append(f.Workloads, drawWorkload(t, label, n))
 		}
@@ -64,6 +70,7 @@ type sim struct {
 	*model
 	desired fleet.Fleet
 	plans   int
+	last    string // the plan made last
 }
 
 // plan makes the next plan for what is wanted.
@@ -87,6 +94,7 @@ func (s *sim) plan(t *rapid.T, o Options) *Plan {
 		t.Fatalf("no plan: %v", problems)
 	}
 	checkPlan(t, w, p)
+	s.last = planText(p, nil)
 	return p
 }
 
@@ -166,7 +174,7 @@ func (s *sim) check(t *rapid.T) {
 	t.Helper()
 	s.strangers()
 	if len(s.errs) > 0 {
-		t.Fatalf("%s", s.errs[0])
+		t.Fatalf("%s\nin the plan\n%s", s.errs[0], s.last)
 	}
 }
 
@@ -176,14 +184,19 @@ func TestConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sim{model: newModel()}
 		for round := range rapid.IntRange(1, 4).Draw(t, "rounds") {
-			s.desired = drawFleet(t, fmt.Sprint("round ", round))
+			s.desired = drawFleet(t, fmt.Sprint("round ", round), s.desired)
 			if rapid.Bool().Draw(t, "somebody meddles") {
 				s.meddle(t)
 			}
 			for range rapid.IntRange(0, 2).Draw(t, "cut off") {
+				before := s.desired
+				s.desired = drawFleet(t, "cut", s.desired)
 				p := s.plan(t, Options{})
 				s.apply(t, p, rapid.IntRange(0, 3*len(p.Steps)).Draw(t, "after"))
 				s.check(t)
+				if rapid.Bool().Draw(t, "goes back") {
+					s.desired = before
+				}
 			}
 			s.apply(t, s.plan(t, Options{}), -1)
 			s.check(t)
@@ -206,10 +219,10 @@ func TestConverges(t *testing.T) {
 func TestSilence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sim{model: newModel()}
-		s.desired = drawFleet(t, "first")
+		s.desired = drawFleet(t, "first", fleet.Fleet{})
 		s.apply(t, s.plan(t, Options{}), -1)
 		for round := range rapid.IntRange(1, 3).Draw(t, "rounds") {
-			s.desired = drawFleet(t, fmt.Sprint("round ", round))
+			s.desired = drawFleet(t, fmt.Sprint("round ", round), s.desired)
 			kept := map[string]bool{}
 			for _, n := range slices.Sorted(maps.Keys(s.hosts)) {
 				h := s.hosts[n]
@@ -256,10 +269,10 @@ func TestSilence(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sim{model: newModel()}
-		s.desired = drawFleet(t, "first")
+		s.desired = drawFleet(t, "first", fleet.Fleet{})
 		s.apply(t, s.plan(t, Options{}), -1)
 		s.meddle(t)
-		s.desired = drawFleet(t, "second")
+		s.desired = drawFleet(t, "second", s.desired)
 		w := newWorld()
 		w.desired, w.snap, w.view = s.desired, s.snap, s.view()
 		for i := range w.desired.Workloads {

@@ -32,6 +32,8 @@ type slot struct {
 type fixes struct {
 	unpause, start, rename, update bool
 	connect, disconnect            []string
+
+	replace bool // nothing else helps
 }
 
 func (f *fixes) any() bool {
@@ -171,6 +173,8 @@ func (m *maker) decideSeen(s *slot) {
 	}
 	m.look(s, "")
 	switch {
+	case s.fix.replace:
+		s.action, s.reason = Replace, "was changed by hand"
 	case s.delta != nil:
 		s.action, s.reason = Update, s.delta.reason
 	case s.fix.start || s.fix.unpause:
