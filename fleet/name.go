@@ -66,10 +66,13 @@ func (r ReplicaID) Compare(o ReplicaID) int {
 // their objects: `api["eu-1"]` becomes "api-eu-1". Two different names can become one; the
 // configuration is checked for that.
 func Flat(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return name // nearly always
+	}
 	var b strings.Builder
 	for _, r := range name {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
+		case plain(r):
 			b.WriteRune(r)
 		case r == '[':
 			b.WriteByte('-')
@@ -81,10 +84,15 @@ func Flat(name string) string {
 	return b.String()
 }
 
+// plain reports whether engines accept the letter in a name.
+func plain(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-'
+}
+
 // ContainerName is the name of a replica's container on its host: <fleet>-<workload>-<slot>-g<generation>.
 // An engine's refusal of a second container of one name makes a repeated create harmless.
 func ContainerName(f Name, r ReplicaID, g Generation) string {
-	return fmt.Sprintf("%s-%s-%d-g%d", f, Flat(string(r.Workload)), r.Slot, g)
+	return string(f) + "-" + Flat(string(r.Workload)) + "-" + strconv.Itoa(int(r.Slot)) + "-g" + strconv.Itoa(int(g))
 }
 
 // NetworkOn is the name of a declared network on each host that needs it: <fleet>-<network>.
