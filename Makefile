@@ -49,7 +49,7 @@ fleet: ## HOSTS real hosts to play with, until Ctrl-C
 	$(GO) run ./internal/testfleet/cmd/fleet -n $(HOSTS)
 
 demo: build ## the whole tool on this machine's engine
-	@.ci/demo
+	@.ci/demo $(ENGINE_PACKAGES)
 
 docs: ## what is generated in docs/
 	$(GO) run ./docs/generate >docs/errors.md.new
