@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 
 	"github.com/stowage-run/stowage/fleet"
 )
@@ -131,8 +132,8 @@ func decodeRelease(r Record) (v Release, err error) {
 // number of the latest. It is for those who take records as they come: a watch, a dump. The error is a
 // *DamagedError that names the key, or an ErrNewer.
 func Decode(r Record) (any, error) {
-	kind, _, err := r.Key.Split()
-	if err != nil {
+	kind, _, _ := strings.Cut(string(r.Key), "/") // the checksum vouches for the rest of the key
+	if _, known := partsOf(kind); !known {
 		return nil, &DamagedError{string(r.Key), "an unknown kind of record"}
 	}
 	switch kind {

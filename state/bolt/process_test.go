@@ -470,3 +470,29 @@ func TestForgottenDeletions(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCrashAtCreation kills a writer while it makes the first file.
+func TestCrashAtCreation(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	before := 0
+	for range 30 {
+		dir := t.TempDir()
+		cmd, out := start(t, "count", dir)
+		time.AfterFunc(time.Duration(r.IntN(25_000))*time.Microsecond, func() { cmd.Process.Kill() })
+		last := 0
+		for out.Scan() {
+			last++
+		}
+		cmd.Wait()
+		s := openStore(t, dir)
+		v, err := s.Read(t.Context())
+		if err != nil || v.Serial < state.Serial(last) {
+			t.Fatalf("serial %d, acknowledged %d, error %v", v.Serial, last, err)
+		}
+		if last == 0 {
+			before++
+		}
+		commit(t, s, "a", "1")
+	}
+	t.Logf("%d of 30 were killed before the first commit", before)
+}
