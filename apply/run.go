@@ -138,7 +138,9 @@ func (r *run) steps(ctx context.Context) *Report {
 	// Intents are written ahead of the calls, so that a slot never waits for the disk: as many steps
 	// again as there are slots may have reached that point.
 	g := newGraph(r.job.Plan.Steps, 2*r.job.PerHost, maxHosts)
-	l := &loop{run: r, graph: g, report: &Report{}, started: map[int]*clock{}, results: make(chan outcome)}
+	l := &loop{run: r, graph: g, report: &Report{}, started: map[int]*clock{}, results: make(chan outcome), work: make(chan int)}
+	defer l.workers.Wait()
+	defer close(l.work)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for _, h := range slices.Sorted(maps.Keys(r.job.Unreachable)) {
@@ -180,6 +182,9 @@ type loop struct {
 	report  *Report
 	started map[int]*clock // steps under way
 	results chan outcome
+
+	work    chan int // closed at the end
+	workers sync.WaitGroup
 }
 
 // clock is since when a step has been under way, and how long it will have been when that is mentioned next.
@@ -188,10 +193,20 @@ type clock struct {
 	next  time.Duration
 }
 
+// start hands a step to a worker that is idle, or to a new one. Workers stay until the end: a goroutine
+// that has made one call has the stack for the next.
 func (l *loop) start(ctx context.Context, i int) {
 	l.started[i] = &clock{time.Now(), stillEvery}
 	l.emit(EventStarted, i, nil)
-	go func() { l.results <- l.step(ctx, i) }()
+	select {
+	case l.work <- i:
+	default:
+		l.workers.Go(func() {
+			for ok := true; ok; i, ok = <-l.work {
+				l.results <- l.step(ctx, i)
+			}
+		})
+	}
 }
 
 // finish takes note of a step's outcome.

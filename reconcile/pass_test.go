@@ -8,10 +8,26 @@ import (
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/reconcile"
+	"github.com/stowage-run/stowage/state"
+	"github.com/stowage-run/stowage/state/bolt"
+	"github.com/stowage-run/stowage/state/memory"
 )
 
 func TestLifeOfAFleet(t *testing.T) {
+	t.Run("memory", func(t *testing.T) { life(t, memory.New()) })
+	t.Run("bolt", func(t *testing.T) {
+		s, err := bolt.Open(t.TempDir(), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		life(t, s)
+	})
+}
+
+func life(t *testing.T, s state.Store) {
 	r := newRig(t, "a", "b", "c")
+	r.open(s)
 	f := shop(3, "a", "b", "c")
 	f.Networks = []fleet.Network{{Name: "app", Driver: "bridge"}}
 	f.Volumes = []fleet.Volume{{Name: "data", Driver: "local", PerReplica: true}}
@@ -38,9 +54,7 @@ func TestLifeOfAFleet(t *testing.T) {
 	more.Workloads[1].Replicas = 5
 	step("scale up", &more, reconcile.Options{}, plan.Counts{Add: 2})
 	step("scale down", f, reconcile.Options{}, plan.Counts{Destroy: 2})
-	t.Log(r.where())
 	step("replace", with(f, "bar"), reconcile.Options{}, plan.Counts{Replace: 1})
-	t.Log(r.where())
 
 	r.must(&fleet.Fleet{Name: "shop", Hosts: f.Hosts}, reconcile.Options{Mode: plan.Destroy, Volumes: true})
 	bare := &fleet.Fleet{Name: "shop", Hosts: f.Hosts}
