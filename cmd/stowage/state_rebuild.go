@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -78,8 +77,8 @@ func (s *session) setDamagedAside(ctx context.Context) error {
 	if !ok {
 		return err
 	}
-	aside := b.Path() + ".damaged-" + s.now().UTC().Format("20060102T150405Z")
-	if err := os.Rename(b.Path(), aside); err != nil {
+	aside, err := b.SetAside(ctx, s.now())
+	if err != nil {
 		return fmt.Errorf("set the damaged state aside: %w", err)
 	}
 	fmt.Fprintf(s.err, "The damaged state was kept as %s\n", aside)
