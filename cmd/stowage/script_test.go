@@ -62,7 +62,7 @@ func params(t *testing.T, want func(name string) bool) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"engine": cmdEngine, "hosts": cmdHosts, "docker": cmdDocker, "fleet": cmdFleet,
-			"exits": cmdExits, "replace": cmdReplace, "count": cmdCount,
+			"exits": cmdExits, "atexit": cmdAtExit, "replace": cmdReplace, "count": cmdCount,
 		},
 	}
 }
@@ -179,6 +179,17 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s: got exit status %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+// cmdAtExit runs a command after the script: `atexit umount disk`.
+func cmdAtExit(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	ts.Defer(func() {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			ts.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	})
 }
 
 // cmdReplace changes a file: `replace FILE OLD NEW`.
