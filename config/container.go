@@ -29,6 +29,9 @@ func (d *decoder) networking(s *fleet.Spec) {
 	}
 	s.Networks = sortedSet(s.Networks)
 	s.NetworkMode = d.choice("network_mode", "", "bridge", "host", "none")
+	if s.NetworkMode == "bridge" {
+		s.NetworkMode = "" // what absence means, too
+	}
 	if (s.NetworkMode == "host" || s.NetworkMode == "none") && len(s.Networks) > 0 {
 		d.bad(d.body.attrs["networks"], fmt.Sprintf("With network_mode = %q a container is on no network of its own, so networks cannot be given.", s.NetworkMode), "keep one of the two")
 	}

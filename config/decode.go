@@ -52,7 +52,10 @@ func (d *decoder) eval(a *attr) (cty.Value, bool) {
 	if ds.HasErrors() {
 		return cty.NilVal, false
 	}
-	_, err := d.c.meter.weigh(v)
+	w, err := d.c.meter.weigh(v)
+	if err == nil {
+		err = d.c.meter.make(w.bytes() / 2) // it is kept in another form
+	}
 	if err != nil {
 		if !err.told {
 			err.told = true
@@ -396,6 +399,9 @@ func (n inner) label() string { return n.from.labels[0].text }
 func (d *decoder) blocks(kind string) []inner {
 	var out []inner
 	for _, b := range d.body.blocks {
+		if d.c.meter.make(blockCost) != nil {
+			return nil // the evaluation ends with this
+		}
 		switch {
 		case b.kind == kind:
 			out = append(out, d.inner(b, d.ctx))

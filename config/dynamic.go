@@ -47,6 +47,9 @@ func (d *decoder) dynamic(b *block) []inner {
 	}
 	var out []inner
 	for it := coll.ElementIterator(); it.Next(); {
+		if d.c.meter.make(blockCost) != nil {
+			return nil // the evaluation ends with this
+		}
 		k, v := it.Element()
 		if coll.Type().IsSetType() {
 			k = v

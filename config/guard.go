@@ -13,6 +13,8 @@ type role int
 
 const (
 	operand role = iota // looked at and let go
+	deeply              // gone through at all levels: compared, converted, given to a function
+	unified             // the same, and its elements are brought to one type, in time quadratic in their number
 	part                // of a template: its text is copied
 	element             // the result of one turn of a loop: it is kept
 )
@@ -38,14 +40,33 @@ func (g *guard) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if v == cty.NilVal {
 		v = cty.DynamicVal
 	}
-	err := g.m.admit(v)
+	err := g.charge(v)
 	if err == nil {
-		err = g.m.make(g.cost(v))
+		return v, diags
 	}
-	if err != nil {
-		return cty.DynamicVal, append(diags, g.tell(err)...)
+	if !diags.HasErrors() { // else one of them says so already
+		diags = append(diags, g.tell(err)...)
 	}
-	return v, diags
+	return cty.DynamicVal, diags
+}
+
+// charge admits the value and pays for what its use will cost. Where it will be gone through at all levels
+// that is done here first, with a bound: HCL and cty do it without.
+func (g *guard) charge(v cty.Value) *budgetError {
+	if g.role == deeply || g.role == unified {
+		w, err := g.m.weigh(v)
+		if err != nil {
+			return err
+		}
+		if v, _ := v.Unmark(); g.role == unified && (v.Type().IsTupleType() || v.Type().IsObjectType()) && v.IsKnown() && !v.IsNull() {
+			w.text += int64(v.LengthInt()) * int64(v.LengthInt())
+		}
+		return g.m.look(w.work())
+	}
+	if err := g.m.admit(v); err != nil {
+		return err
+	}
+	return g.m.make(g.cost(v))
 }
 
 func (g *guard) cost(v cty.Value) int64 {
@@ -117,13 +138,18 @@ func (g *guarder) into(e hclsyntax.Expression) {
 	case *hclsyntax.RelativeTraversalExpr:
 		e.Source = g.wrap(e.Source, operand)
 	case *hclsyntax.FunctionCallExpr:
+		r := deeply
+		switch e.Name {
+		case "tolist", "toset", "tomap", "chunklist", "setunion", "setintersection", "setsubtract", "setproduct":
+			r = unified
+		}
 		for i := range e.Args {
-			e.Args[i] = g.wrap(e.Args[i], operand)
+			e.Args[i] = g.wrap(e.Args[i], r)
 		}
 	case *hclsyntax.ConditionalExpr:
 		e.Condition = g.wrap(e.Condition, operand)
-		e.TrueResult = g.wrap(e.TrueResult, operand)
-		e.FalseResult = g.wrap(e.FalseResult, operand)
+		e.TrueResult = g.wrap(e.TrueResult, deeply)
+		e.FalseResult = g.wrap(e.FalseResult, deeply)
 	case *hclsyntax.IndexExpr:
 		e.Collection = g.wrap(e.Collection, operand)
 		e.Key = g.wrap(e.Key, operand)
@@ -153,8 +179,8 @@ func (g *guarder) into(e hclsyntax.Expression) {
 func (g *guarder) intoOps(e hclsyntax.Expression) {
 	switch e := e.(type) {
 	case *hclsyntax.BinaryOpExpr:
-		e.LHS = g.wrap(e.LHS, operand)
-		e.RHS = g.wrap(e.RHS, operand)
+		e.LHS = g.wrap(e.LHS, deeply)
+		e.RHS = g.wrap(e.RHS, deeply)
 	case *hclsyntax.UnaryOpExpr:
 		e.Val = g.wrap(e.Val, operand)
 	case *hclsyntax.TemplateExpr:

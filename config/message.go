@@ -47,14 +47,17 @@ func oneFromHCL(d *hcl.Diagnostic, code diag.Code, in string) diag.Diagnostic {
 		m.Subject = rangeOf(*d.Subject)
 	}
 	if b, ok := hcl.DiagnosticExtra[*budgetError](d); ok {
+		b.told = true
 		return b.diagnostic(m)
 	}
 	call, isCall := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
 	if isCall {
 		var b *budgetError
 		if errors.As(call.FunctionCallError(), &b) {
+			b.told = true
 			return b.diagnostic(m)
 		}
+		m.Detail = sentence(m.Detail)
 		var r *remedyError
 		if errors.As(call.FunctionCallError(), &r) {
 			m.Remedy = r.remedy

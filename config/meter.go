@@ -17,11 +17,13 @@ const (
 	maxString    = 1 << 20                // bytes of one string
 	maxSteps     = 1_000_000              // evaluations of subexpressions in loops and calls of functions
 	maxMade      = 64 << 20               // bytes of all values made
-	maxWork      = 1 << 30                // bytes looked at by functions
+	maxWork      = 512 << 20              // units of work: a byte looked at, a sixteenth of an element
 	maxValueDeep = 200                    // nesting of one value
 	maxExponent  = 4096                   // binary exponent of a number: about 1,200 decimal digits
 	maxWall      = 10 * time.Second       // of one Load or Evaluate
 	nodeCost     = 64                     // bytes that an element costs beside its text
+	nodeWork     = 16                     // units of work to go past an element
+	blockCost    = 512                    // bytes that a block costs
 	maxForNest   = 4                      // for inside for
 	maxNodes     = maxMade / nodeCost * 2 // elements of one value, shared ones counted as often as they are seen
 )
@@ -94,14 +96,14 @@ func (m *meter) make(n int64) *budgetError {
 	return nil
 }
 
-// look counts n bytes that a function looks at.
+// look counts n units of work.
 func (m *meter) look(n int64) *budgetError {
 	if m.spent != nil {
 		return m.spent
 	}
 	m.work += n
 	if m.work > maxWork {
-		return m.fail("The functions of the configuration go through more than %d MiB.", maxWork>>20)
+		return m.fail("The expressions of the configuration go through more values than is allowed.")
 	}
 	return nil
 }
@@ -134,17 +136,25 @@ func (m *meter) admit(v cty.Value) *budgetError {
 	return nil
 }
 
-// weigh admits a value and all its elements, and returns the bytes that it takes when nothing is shared.
-func (m *meter) weigh(v cty.Value) (int64, *budgetError) {
+// weight is the size of a value when nothing is shared.
+type weight struct{ nodes, text int64 }
+
+// bytes is the memory that the value takes.
+func (w weight) bytes() int64 { return w.nodes*nodeCost + w.text }
+
+// work is what it costs to go through the value.
+func (w weight) work() int64 { return w.nodes*nodeWork + w.text }
+
+// weigh admits a value and all its elements, and returns its weight.
+func (m *meter) weigh(v cty.Value) (weight, *budgetError) {
 	w := weighing{m: m}
 	err := w.add(v, 0)
-	return w.bytes, err
+	return w.weight, err
 }
 
 type weighing struct {
-	m     *meter
-	nodes int64
-	bytes int64
+	m *meter
+	weight
 }
 
 func (w *weighing) add(v cty.Value, deep int) *budgetError {
@@ -152,8 +162,7 @@ func (w *weighing) add(v cty.Value, deep int) *budgetError {
 		return err
 	}
 	w.nodes++
-	w.bytes += nodeCost
-	if w.nodes > maxNodes || w.bytes > 2*maxMade {
+	if w.nodes > maxNodes || w.bytes() > 2*maxMade {
 		return w.m.fail("A value has more than %d elements at all levels together, or takes more than %d MiB.", int64(maxNodes), 2*maxMade>>20)
 	}
 	if deep > maxValueDeep {
@@ -164,7 +173,7 @@ func (w *weighing) add(v cty.Value, deep int) *budgetError {
 		return nil
 	}
 	if v.Type() == cty.String {
-		w.bytes += int64(len(v.AsString()))
+		w.text += int64(len(v.AsString()))
 		return nil
 	}
 	if !v.CanIterateElements() {

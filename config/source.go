@@ -44,8 +44,9 @@ func (r *rooted) name(path string) string { return filepath.Join(r.shown, path) 
 
 // inside turns a path as configuration writes it into one below the directory.
 func (r *rooted) inside(path string) (string, error) {
+	outside := &remedyError{"the path " + path + " leads out of the configuration's directory, and only what is in it is read", "copy the file beside stowage.hcl"}
 	if strings.HasPrefix(path, "~") {
-		return "", &remedyError{"the path " + path + " is outside of the configuration's directory, and functions read only inside of it", "copy the file beside stowage.hcl"}
+		return "", outside
 	}
 	if filepath.IsAbs(path) {
 		rel, err := filepath.Rel(r.dir, path)
@@ -56,7 +57,7 @@ func (r *rooted) inside(path string) (string, error) {
 	}
 	path = filepath.Clean(path)
 	if !filepath.IsLocal(path) {
-		return "", &remedyError{"the path " + path + " leads out of the configuration's directory, and functions read only inside of it", "copy the file beside stowage.hcl"}
+		return "", outside
 	}
 	return path, nil
 }

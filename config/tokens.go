@@ -2,6 +2,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -146,15 +147,14 @@ func (c *tokenCheck) word(t hclsyntax.Token) *scanError {
 	return nil
 }
 
-// hugeExponent reports whether a number literal has more than maxDigits digits before or after its point.
+// hugeExponent reports whether a number in text has an exponent beyond maxDigits.
 func hugeExponent(s string) bool {
-	for i := range len(s) {
-		if s[i] == 'e' || s[i] == 'E' {
-			n, err := strconv.Atoi(s[i+1:])
-			return err != nil || n > maxDigits || n < -maxDigits
-		}
+	i := strings.IndexAny(s, "eE")
+	if i < 0 || strings.Trim(s[:i], "+-.0123456789") != "" || strings.Trim(s[i+1:], "+-0123456789") != "" {
+		return false // no exponent, or no number
 	}
-	return false
+	n, err := strconv.Atoi(s[i+1:])
+	return err != nil || n > maxDigits || n < -maxDigits
 }
 
 func (c *tokenCheck) limits(t hclsyntax.Token) *scanError {

@@ -413,7 +413,7 @@ func (c *Config) validateOne(v *variable, b *block) diag.List {
 		}
 	}
 	return append(d.diags, problem(diag.CodeVariable, "Invalid value for a variable", a.expr.Range(), in,
-		fmt.Sprintf("Variable %q: %s", v.Name, msg), ""))
+		fmt.Sprintf("Variable %q: %s", v.Name, sentence(msg)), ""))
 }
 
 // variableValue encodes a variable's value for a saved plan.

@@ -1,0 +1,7 @@
+stowage {}
+stowage {}                   # ERROR: Declared twice
+workload "web" {
+  image = "x"
+  resources {}
+  resources {}               # ERROR: Declared twice
+}

@@ -1,0 +1,40 @@
+module "m" {}                # ERROR: Not supported yet
+job "migrate" {}             # ERROR: Not supported yet
+plugin "p" {}                # ERROR: Not supported yet
+registry "r" {}              # ERROR: Not supported yet
+moved {}                     # ERROR: Not supported yet
+check "c" {}                 # ERROR: Not supported yet
+load_balancer "l" {}         # ERROR: Not supported yet
+data "a" "b" {}              # ERROR: Not supported yet
+stowage {
+  state "etcd" {             # ERROR: Not supported yet
+    endpoints = []
+  }
+  encryption { key_env = "X" } # ERROR: Not supported yet
+}
+host "a" {
+  engine "podman" {}         # ERROR: Not supported yet
+}
+secret "s" { age_file = "x" } # ERROR: Not supported yet
+workload "web" {
+  image = "x"
+  healthcheck { http = "/" } # ERROR: Not supported yet
+  update {}                  # ERROR: Not supported yet
+  hook "pre_deploy" {}       # ERROR: Not supported yet
+  lifecycle {}               # ERROR: Not supported yet
+  restart_policy {}          # ERROR: Not supported yet
+  on_host_loss {}            # ERROR: Not supported yet
+  image_update {}            # ERROR: Not supported yet
+  autoscale {}               # ERROR: Not supported yet
+  route "x" {}               # ERROR: Not supported yet
+  engine_options "docker" {} # ERROR: Not supported yet
+  drift     = "warn"         # ERROR: Not supported yet
+  exclusive = true           # ERROR: Not supported yet
+  drain_timeout = "1s"       # ERROR: Not supported yet
+  placement {
+    strategy = "binpack"     # ERROR: Not supported yet
+    priority = 50            # ERROR: Not supported yet
+    constraint {}            # ERROR: Not supported yet
+    affinity {}              # ERROR: Not supported yet
+  }
+}

@@ -1,0 +1,4 @@
+stowage {
+  fleet = "shop-${host.a.name}"                 # ERROR: Reference not possible here
+}
+host "a" {}

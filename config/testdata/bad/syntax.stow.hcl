@@ -1,0 +1,4 @@
+workload "web" {
+  image = "x"
+  replicas 3                                    # ERROR: Argument or block definition required
+}

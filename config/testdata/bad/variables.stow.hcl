@@ -1,0 +1,5 @@
+variable "needed" {}                            # ERROR: Variable without a value
+variable "n" {
+  type    = number
+  default = 1
+}

@@ -1,0 +1,1 @@
+stowage { required_version = ">= 9" }           # ERROR: Another version of Stowage is required
