@@ -3,8 +3,8 @@
 // own, and answers at its own address.
 //
 // A host is a set of Linux namespaces (network, mount, UTS, IPC, PID) below one
-// process, its init. Private directories lie over /run, /var, /root, /tmp and
-// /etc/ssh, so that every path is the one a stock installation has: the engine's
+// process, its init. Private directories lie over /run, /var, /root, /tmp,
+// /etc/ssh and /etc/docker, so that every path is the one a stock installation has: the engine's
 // socket is /var/run/docker.sock and sshd listens on port 22. The hosts of a fleet
 // hang on a bridge that lives in a namespace of its own; this machine has one
 // interface into it. Rejected: the bridge in the machine's own namespace, because

@@ -177,6 +177,21 @@ func TestEngineAnswersThroughSSH(t *testing.T) {
 	}
 }
 
+func TestEveryEngineHasItsOwnID(t *testing.T) {
+	f := shared.Fleet(t)
+	seen := map[string]string{}
+	for _, h := range f.Hosts {
+		var info struct{ ID string }
+		if err := h.API(t.Context(), http.MethodGet, "/info", nil, &info); err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[info.ID]; ok || info.ID == "" {
+			t.Errorf("%s has engine id %q, as %s has", h.Name, info.ID, other)
+		}
+		seen[info.ID] = h.Name
+	}
+}
+
 func TestHostsReachEachOther(t *testing.T) {
 	f := shared.Fleet(t)
 	for _, from := range f.Hosts {

@@ -33,13 +33,18 @@ type Host struct {
 	forwarding bool
 }
 
+// engineDir is made on this machine if it is not there, as every dockerd does: what
+// is not there cannot be covered.
+const engineDir = "/etc/docker"
+
 // Where a host has a directory of its own. Everything else it shares with this
-// machine: do not have containers write elsewhere.
+// machine: do not have containers write elsewhere. In /etc/docker an engine up to 23
+// keeps its id: hosts that shared it would all be one machine to who asks.
 func (h *Host) privateDirs() []string {
 	if h.isLocal() {
-		return []string{"/run"}
+		return []string{"/run", engineDir}
 	}
-	return []string{"/run", "/var", "/root", "/tmp", "/etc/ssh", "/srv", "/mnt", "/home"}
+	return []string{"/run", "/var", "/root", "/tmp", "/etc/ssh", engineDir, "/srv", "/mnt", "/home"}
 }
 
 // newHost describes a host; number 0 is the local one.
@@ -63,6 +68,9 @@ func (h *Host) isLocal() bool { return h.number == 0 }
 func (h *Host) path(inside string) string { return filepath.Join(h.dir, inside) }
 
 func (h *Host) makeDirs(dirs ...string) error {
+	if err := os.MkdirAll(engineDir, 0o755); err != nil {
+		return fmt.Errorf("make directories of %s: %w", h.Name, err)
+	}
 	for _, dir := range dirs {
 		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
 			return fmt.Errorf("make directories of %s: %w", h.Name, err)
