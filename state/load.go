@@ -13,15 +13,17 @@ import (
 )
 
 // present is every kind of record but the history.
-var present = []Key{
-	kindMeta, kindLatest, kindWorkload + "/", kindSpec + "/", kindReplica + "/", kindVolume + "/",
-	kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindOutput + "/",
+func present() []Key {
+	return []Key{
+		kindMeta, kindLatest, kindWorkload + "/", kindSpec + "/", kindReplica + "/", kindVolume + "/",
+		kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindOutput + "/",
+	}
 }
 
 // Load reads everything but the releases and the plans, as of one moment. The first record that cannot
 // be read ends it: a *DamagedError or an ErrNewer. A fleet that was never applied gives an empty snapshot.
 func Load(ctx context.Context, s Store) (*Snapshot, error) {
-	v, err := s.Read(ctx, present...)
+	v, err := s.Read(ctx, present()...)
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
 	}
