@@ -19,7 +19,10 @@ const (
 )
 
 // result is how the plan ended.
-func (r *run) result(rep *Report) state.PlanResult {
+func (r *run) result(ctx context.Context, rep *Report) state.PlanResult {
+	if ctx.Err() != nil && len(rep.Skipped)+len(rep.Failures)+len(rep.Unknown) > 0 {
+		return state.PlanInterrupted
+	}
 	for _, s := range rep.Skipped {
 		if s.Because == BecauseInterrupted || s.Because == BecauseLockLost {
 			return state.PlanInterrupted

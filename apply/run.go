@@ -111,7 +111,7 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 	}
 	rep := r.steps(ctx)
 	rep.Release = job.Plan.Release
-	rep.Result = r.result(rep)
+	rep.Result = r.result(ctx, rep)
 	err = r.end(ctx, rep, record)
 	rep.Duration = time.Since(start)
 	return rep, err
