@@ -73,13 +73,12 @@ func pinned(ref, pin *string) *string {
 // labelled are the blocks whose second word is a label.
 func labelled(head string) bool { return head == "port" || head == "mount" || head == "file" }
 
-// lines shows attributes, those of one block or map together.
+// lines shows attributes, those of one block or map together, with their equal signs in a column.
 func (t *text) lines(all []line) {
-	wide := 0
+	wide := map[string]int{}
 	for _, l := range all {
-		if head, rest := splitPath(l.path); rest == "" {
-			wide = max(wide, len(head))
-		}
+		block, leaf := splitBlock(l.path)
+		wide[block] = max(wide[block], len(leaf))
 	}
 	open := ""
 	for _, l := range all {
@@ -93,11 +92,11 @@ func (t *text) lines(all []line) {
 			}
 			open = block
 		}
-		if block == "" {
-			t.attribute("      ", leaf, wide, l)
-		} else {
-			t.attribute("          ", leaf, 0, l)
+		indent := "      "
+		if block != "" {
+			indent = "          "
 		}
+		t.attribute(indent, leaf, wide[block], l)
 	}
 	if open != "" {
 		t.printf("        }\n")
@@ -131,7 +130,7 @@ func show(path string, v *string, sensitive bool) string {
 	if path == "image" && strings.HasPrefix(*v, "sha256:") {
 		return "(" + shortPin(*v) + ")"
 	}
-	if strings.HasPrefix(*v, "[") || *v == "true" || *v == "false" {
+	if strings.HasPrefix(*v, "[") || *v == "true" || *v == "false" || strings.HasSuffix(path, ".content") {
 		return *v
 	}
 	head, _ := splitPath(path)
