@@ -44,10 +44,10 @@ type FilterCount struct {
 
 // Load is what a host has and what stands on it.
 type Load struct {
-	Host      HostName
-	Capacity  Resources // less the reserve
-	Before    Resources
-	After     Resources
-	Replicas  int  // after
-	Unlimited bool // the capacity is not known
+	Host      HostName  `json:"host"`
+	Capacity  Resources `json:"capacity,omitzero"` // less the reserve
+	Before    Resources `json:"before"`
+	After     Resources `json:"after"`
+	Replicas  int       `json:"replicas"`            // after
+	Unlimited bool      `json:"unlimited,omitempty"` // the capacity is not known
 }

@@ -243,8 +243,13 @@ type OutputChange struct {
 
 // Counts is the last line of a plan: replicas, volumes and networks. What is only recorded has counts of its own.
 type Counts struct {
-	Replace, Move, Add, Change, Destroy int
-	Adopt, Forget                       int
+	Replace int `json:"replace"`
+	Move    int `json:"move"`
+	Add     int `json:"add"`
+	Change  int `json:"change"`
+	Destroy int `json:"destroy"`
+	Adopt   int `json:"adopt"`
+	Forget  int `json:"forget"`
 }
 
 // Empty reports whether the plan has nothing to do: no step, no change and no changed output. A change without steps
