@@ -14,6 +14,7 @@ import (
 	"github.com/stowage-run/stowage/apply"
 	"github.com/stowage-run/stowage/config"
 	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/reconcile"
 	"github.com/stowage-run/stowage/state"
@@ -131,12 +132,18 @@ func (f *applyFlags) check(cmd *cobra.Command, file string) error {
 
 // planForApply plans, shows the plan and asks. The plan is nil where there is nothing to do.
 func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconcile.Options, f *applyFlags) (*plan.Plan, error) {
+	var seen fleet.View
+	var silent map[fleet.HostName]error
+	o.Looked = func(v fleet.View, errs map[fleet.HostName]error) { seen, silent = v, errs }
 	p, err := s.pass(nil).Plan(ctx, w, o)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.showPlan(p, f.asJSON); err != nil {
 		return nil, err
+	}
+	if p.Empty() && len(p.Skipped) == 0 && s.owes(ctx) {
+		return p, nil // what was owed is settled: applying nothing records that
 	}
 	if p.Empty() {
 		if !f.asJSON {
@@ -145,28 +152,42 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 		return nil, nil
 	}
 	if len(p.Skipped) > 0 && !f.allowUnreachable {
-		return nil, unreachable(p)
+		return nil, s.unreachable(p, silent, len(seen.Hosts))
 	}
-	if f.autoApprove {
-		return p, nil
+	if !f.autoApprove {
+		if err := s.approve(question(p)); err != nil {
+			return nil, err
+		}
 	}
-	question, detail := "Do you want to perform these actions?", "Stowage will perform the actions described above."
-	if p.Mode == plan.Destroy {
-		question, detail = fmt.Sprintf("Do you really want to destroy everything of fleet %q?", p.Name),
-			"Stowage will destroy all that is shown above. There is no undo."
-	}
-	return p, s.approve(question, detail)
+	return p, s.consent(ctx, p, f.autoApprove)
 }
 
-// unreachable says that an apply does not begin while hosts are silent.
-func unreachable(p *plan.Plan) error {
-	var d diag.List
-	for _, h := range p.Skipped {
-		d = append(d, diag.Diagnostic{Code: diag.CodeUnreachable, Summary: fmt.Sprintf("Host %q did not answer", h.Host), Detail: h.Why,
-			Remedy:   "stowage apply                       once it answers\nstowage apply -allow-unreachable    to do the rest now and record what is owed",
-			Affected: fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(p.Skipped), len(p.Skipped)+len(p.Hosts))})
+// question is what a person is asked before a plan is carried out.
+func question(p *plan.Plan) (ask, detail string) {
+	if p.Mode == plan.Destroy {
+		return fmt.Sprintf("Do you really want to destroy everything of fleet %q?", p.Name),
+			"Stowage will destroy all that is shown above. There is no undo."
 	}
-	return d.Err()
+	return "Do you want to perform these actions?", "Stowage will perform the actions described above."
+}
+
+// unreachable says that an apply does not begin while hosts are silent, and what is the matter with each.
+func (s *session) unreachable(p *plan.Plan, silent map[fleet.HostName]error, hosts int) error {
+	const goOn = "stowage apply -allow-unreachable    to do the rest now and record what is owed"
+	var list diag.List
+	for _, h := range p.Skipped {
+		d := diag.Diagnostic{Code: diag.CodeUnreachable, Summary: fmt.Sprintf("Host %q did not answer", h.Host), Detail: h.Why}
+		if err := silent[h.Host]; err != nil {
+			d = errorDiagnostic(err)
+		}
+		s.point(&d, h.Host)
+		if d.Remedy = strings.TrimSpace(d.Remedy + "\n" + goOn); d.Code == diag.CodeHostKeyChanged {
+			d.Remedy = strings.TrimSuffix(d.Remedy, "\n"+goOn) // first it has to be known who that is
+		}
+		d.Affected = fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(p.Skipped), hosts)
+		list = append(list, d)
+	}
+	return list.Err()
 }
 
 // lock takes the state's lock, saying so where that takes a while.
@@ -195,7 +216,7 @@ func (s *session) carryOut(ctx context.Context, p *plan.Plan, w reconcile.Wanted
 	if report == nil {
 		return err
 	}
-	return s.showReport(p, report, err, f.asJSON, d)
+	return s.showReport(ctx, p, report, err, f.asJSON, d)
 }
 
 // staleConfig refuses a saved plan of another configuration.
@@ -217,11 +238,11 @@ func gitCommit(ctx context.Context, dir string) string {
 }
 
 // showReport prints how an apply ended and returns its exit status.
-func (s *session) showReport(p *plan.Plan, r *apply.Report, err error, asJSON bool, d *config.Desired) error {
+func (s *session) showReport(ctx context.Context, p *plan.Plan, r *apply.Report, err error, asJSON bool, d *config.Desired) error {
 	if asJSON {
 		newJSONStream(s.out, s.now).report(r)
 	} else {
-		s.printReport(p, r, d)
+		s.printReport(ctx, p, r, d)
 	}
 	s.printDiagnostics(failureDiagnostics(r))
 	switch {

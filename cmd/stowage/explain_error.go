@@ -59,6 +59,7 @@ func errorDiagnostic(err error) diag.Diagnostic {
 		{state.ErrNewer, diag.CodeStateNewer, "The state was written by a newer version of Stowage", "stowage version"},
 		{state.ErrFull, diag.CodeStateWrite, "No space is left for the state", "Free space where the state is, then: stowage apply"},
 		{state.ErrReadOnly, diag.CodeStateWrite, "The state cannot be written", ""},
+		{state.ErrNoRecord, diag.CodeStateMissing, "Nothing of that name is recorded", "stowage show"},
 		{state.ErrFenced, diag.CodeLocked, "The lock was taken over by somebody else", "stowage status"},
 		{state.ErrNotLocked, diag.CodeLocked, "Nobody holds that lock", "stowage status"},
 		{plan.ErrForeign, diag.CodeForeignPlan, "The plan is of another fleet", "stowage plan -out=FILE"},
@@ -87,7 +88,8 @@ func errorDiagnostic(err error) diag.Diagnostic {
 
 // remoteDiagnostic is the message for a host that cannot be reached.
 func remoteDiagnostic(re *remote.Error) diag.Diagnostic {
-	d := diag.Diagnostic{Code: diag.CodeSSH, Summary: re.Summary(), Detail: strings.Join(re.Facts(), "\n")}
+	d := diag.Diagnostic{Code: diag.CodeSSH, Summary: capital(re.Summary()), Detail: strings.Join(remoteFacts(re), "\n"),
+		Remedy: strings.Join(re.Try, "\n")}
 	for _, known := range []struct {
 		is   error
 		code diag.Code
@@ -102,6 +104,18 @@ func remoteDiagnostic(re *remote.Error) diag.Diagnostic {
 		}
 	}
 	return d
+}
+
+// remoteFacts is what was observed, the cause first.
+func remoteFacts(re *remote.Error) []string {
+	cause := re.Detail
+	if cause == "" && re.Err != nil {
+		cause = re.Err.Error()
+	}
+	if cause == "" {
+		return re.Facts()
+	}
+	return append([]string{capital(cause) + "."}, re.Facts()...)
 }
 
 // lockedDiagnostic names who holds the lock.

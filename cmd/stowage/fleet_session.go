@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -119,15 +120,22 @@ func (s *session) meta(ctx context.Context) (state.Meta, error) {
 	return state.EnsureMeta(ctx, s.store, s.config.Settings.Fleet, s.now().UTC(), uuid.NewString, rand.Reader)
 }
 
-// wanted evaluates the configuration.
+// wanted evaluates the configuration. A fleet that has no identity gets one only now that its configuration holds, or has
+// a secret to seal: a mistake leaves nothing behind.
 func (s *session) wanted(ctx context.Context) (reconcile.Wanted, *config.Desired, error) {
-	meta, err := s.meta(ctx)
-	if err != nil {
-		return reconcile.Wanted{}, nil, err
-	}
-	d, diags := s.config.Evaluate(ctx, func(v string) fleet.Fingerprint { return fleet.Seal(meta.SealKey, v) })
+	meta := sync.OnceValues(func() (state.Meta, error) { return s.meta(ctx) })
+	d, diags := s.config.Evaluate(ctx, func(v string) fleet.Fingerprint {
+		m, err := meta()
+		if err != nil {
+			return "" // never used: the error is returned below
+		}
+		return fleet.Seal(m.SealKey, v)
+	})
 	s.sources = s.config.Sources()
 	if err := s.settle(diags); err != nil {
+		return reconcile.Wanted{}, nil, err
+	}
+	if _, err := meta(); err != nil {
 		return reconcile.Wanted{}, nil, err
 	}
 	s.ranges = d.Ranges

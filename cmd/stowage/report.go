@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,7 @@ import (
 )
 
 // printReport writes the last lines of an apply.
-func (s *session) printReport(p *plan.Plan, r *apply.Report, d *config.Desired) {
+func (s *session) printReport(ctx context.Context, p *plan.Plan, r *apply.Report, d *config.Desired) {
 	c := s.color()
 	head := c.green("Apply complete!")
 	switch r.Result {
@@ -47,7 +48,7 @@ func (s *session) printReport(p *plan.Plan, r *apply.Report, d *config.Desired) 
 			fmt.Fprintf(s.out, "  %s\n", line)
 		}
 	}
-	if kept := keptVolumes(p); p.Mode == plan.Destroy && len(kept) > 0 {
+	if kept := s.keptVolumes(ctx); p.Mode == plan.Destroy && len(kept) > 0 {
 		fmt.Fprintf(s.out, "Kept, with their data: %s. 'stowage destroy -volumes' destroys them too.\n", strings.Join(kept, ", "))
 	}
 	if r.Result == state.PlanDone && p.Mode == plan.Normal {
@@ -55,11 +56,15 @@ func (s *session) printReport(p *plan.Plan, r *apply.Report, d *config.Desired) 
 	}
 }
 
-// keptVolumes names the volumes that a destroy leaves.
-func keptVolumes(p *plan.Plan) []string {
+// keptVolumes names the volumes that a destroy left.
+func (s *session) keptVolumes(ctx context.Context) []string {
+	snap, err := s.recorded(ctx)
+	if err != nil {
+		return nil // the destroy itself is done; what it left is a line of comfort
+	}
 	var out []string
-	for _, v := range p.Desired.Volumes {
-		out = append(out, string(fleet.VolumeAddr(v.Name)))
+	for _, v := range snap.Volumes {
+		out = append(out, fmt.Sprintf("%s (%s on %s)", fleet.VolumeAddr(v.Name), v.Engine, v.Host))
 	}
 	return out
 }

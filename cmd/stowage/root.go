@@ -70,7 +70,7 @@ func Main(ctx context.Context, args []string, s *streams, environ []string) int 
 	defer closeLog()
 
 	root := newRoot(a)
-	root.SetArgs(environmentArgs(doubleDashes(args), a.env))
+	root.SetArgs(doubleDashes(environmentArgs(args, a.env)))
 	return a.report(root.ExecuteContext(ctx))
 }
 
