@@ -60,11 +60,11 @@ func ParseAddr(s string) (Addr, error) {
 	default:
 		return "", fmt.Errorf("%q is not an address: %q is none of host, workload, volume, network", s, kind)
 	}
-	base, keys, _ := strings.Cut(rest, "[")
+	base, keys, keyed := strings.Cut(rest, "[")
 	if !ValidName(base) {
 		return "", fmt.Errorf("%q is not an address: %q is not a name", s, base)
 	}
-	if keys != "" && !validKeys("["+keys) {
+	if keyed && !validKeys("["+keys) {
 		return "", fmt.Errorf("%q is not an address: an index is written [2], a key [\"a\"]", s)
 	}
 	return Addr(s), nil
