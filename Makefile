@@ -40,9 +40,10 @@ fuzz: ## each fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## figures; never fails a build
+bench: build ## figures, beside peers where they are found; never fails a build
 	@.ci/packages $(TEST_PACKAGES)
 	-$(GO) test -run='^$$' -bench=. -benchmem -timeout 60m ./...
+	-$(GO) run ./bench/compare -stowage bin/stowage
 
 fleet: ## HOSTS real hosts to play with, until Ctrl-C
 	@.ci/packages $(TEST_PACKAGES)

@@ -32,7 +32,8 @@ const allowed = `
 	SSH      = golang.org/x/crypto/ssh github.com/skeema/knownhosts github.com/kevinburke/ssh_config github.com/gofrs/flock
 	BOLT     = go.etcd.io/bbolt github.com/google/renameio/v2
 	COMMAND  = github.com/spf13/cobra github.com/spf13/pflag github.com/docker/go-units github.com/google/renameio/v2
-	COMMAND  = github.com/google/uuid github.com/kevinburke/ssh_config golang.org/x/term
+	COMMAND  = github.com/google/uuid github.com/kevinburke/ssh_config
+	TERM     = golang.org/x/term
 	BACKOFF  = github.com/cenkalti/backoff/v5
 	SYNC     = golang.org/x/sync
 	SYS      = golang.org/x/sys
@@ -53,7 +54,8 @@ const allowed = `
 
 	# Siblings never import each other. Only docker knows Docker, only ssh knows SSH.
 	fleet, providers, IMAGEREF < providers/fake;
-	fleet, providers, TEST < providers/providertest;
+	fleet, providers, REGISTRY, TEST < providers/providertest;
+	TERM < providers/providertest/probe;
 	NONE < providers/remote;
 	providers/remote < providers/remote/local;
 	fleet, providers/remote, SSH, SYNC < providers/remote/ssh;
@@ -73,13 +75,17 @@ const allowed = `
 	# Only the command puts it together.
 	apply, config, diag, fleet, internal/plaintext, plan, reconcile, state, state/bolt < cmd/stowage;
 	providers, providers/docker, providers/registry, providers/remote < cmd/stowage;
-	providers/remote/local, providers/remote/ssh, COMMAND, SYNC < cmd/stowage;
+	providers/remote/local, providers/remote/ssh, COMMAND, TERM, SYNC < cmd/stowage;
+
+	# Benchmarks see all there is to measure, and the bare API beside it.
+	reconcile < bench;
+	internal/testfleet, internal/webimage, DOCKER, SYNC < bench/compare;
 `
 
 // What _test.go files may import beyond their own package's line: the tools of tests, what is real in memory,
-// and the vocabulary.
-const allowedInTests = `TEST fleet diag providers providers/fake providers/providertest state state/memory state/statetest
-	internal/testfleet internal/webimage SSH SYS BOLT REGISTRY`
+// the vocabulary, and the ways to real hosts and files.
+const allowedInTests = `TEST fleet diag providers providers/fake providers/providertest providers/remote/local providers/remote/ssh
+	state state/memory state/bolt state/statetest internal/testfleet internal/webimage SSH SYS BOLT REGISTRY`
 
 // Pure packages take the clock, chance and the world as arguments. That is what makes what-if plans, property
 // tests and a simulated fleet possible.
