@@ -26,8 +26,14 @@ func drawFleet(t *rapid.T, label string, from fleet.Fleet) fleet.Fleet {
 	}
 	for _, n := range []fleet.WorkloadName{"api", "db", "web"} {
 		old := slices.IndexFunc(from.Workloads, func(w fleet.Workload) bool { return w.Name == n })
-		if old >= 0 && rapid.IntRange(0, 2).Draw(t, label+" keeps "+string(n)) > 0 {
-			f.Workloads = append(f.Workloads, from.Workloads[old])
+		if how := rapid.IntRange(0, 3).Draw(t, label+" keeps "+string(n)); old >= 0 && how > 0 {
+			w := from.Workloads[old]
+			if how == 1 { // what changes in place
+				w.Spec.Limits.Memory = rapid.SampledFrom([]fleet.Bytes{fleet.MiB, 2 * fleet.MiB}).Draw(t, label+" memory")
+				content := rapid.SampledFrom([]string{"one", "two"}).Draw(t, label+" content")
+				w.Spec.Files = []fleet.File{{Path: "/etc/a", Content: fleet.Text{Plain: content}, Mode: 0o644, OnChange: "restart"}}
+			}
+			f.Workloads = append(f.Workloads, w)
 			continue
 		}
 		if rapid.IntRange(0, 4).Draw(t, label+" "+string(n)) > 0 {

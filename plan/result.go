@@ -346,6 +346,7 @@ func (m *maker) skipped() {
 	for i := range m.in.Inventory.Slots {
 		if h := &m.in.Inventory.Slots[i]; h.Presence != Vacant {
 			holds[h.Host] = true
+			holds[recordedOn(h)] = true
 		}
 	}
 	for _, v := range m.snap.Volumes {
@@ -363,6 +364,14 @@ func (m *maker) skipped() {
 			m.plan.Skipped = append(m.plan.Skipped, Skipped{Host: n, Why: h.why, Owed: slices.Compact(h.owed)})
 		}
 	}
+}
+
+// recordedOn is the host where the record has a slot's container.
+func recordedOn(h *Holding) fleet.HostName {
+	if h.Record == nil || h.Record.Container == "" {
+		return ""
+	}
+	return h.Record.Host
 }
 
 // planHosts lists every host that a step goes to, and those no longer declared that still hold something.

@@ -140,6 +140,9 @@ func (m *maker) decideUnknown(s *slot) {
 func (m *maker) decideSeen(s *slot) {
 	h, c := s.have, s.have.Container
 	s.adopt = !h.Recorded()
+	if n := recordedOn(h); n != "" && n != h.Host && !m.host(n).known() {
+		m.owe(n, "remove "+string(s.addr())) // its successor is here already
+	}
 	if !s.wanted() {
 		s.action, s.reason = Delete, m.unwantedReason(s)
 		m.look(s, "be removed")
