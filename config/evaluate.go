@@ -44,9 +44,7 @@ func (c *Config) Evaluate(ctx context.Context, seal func(string) fleet.Fingerpri
 		}
 		e.node(n)
 	}
-	if c.meter.spent != nil && !c.meter.spent.told {
-		e.diags = append(e.diags, c.meter.spent.diagnostic(diag.Diagnostic{}))
-	}
+	e.diags = c.meter.report(e.diags)
 	if !e.diags.HasErrors() {
 		e.finish()
 	}

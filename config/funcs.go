@@ -65,6 +65,9 @@ func (m *meter) metered(name string, f function.Function) function.Function {
 				return v, err
 			}
 			w, spent := m.weigh(v)
+			if spent == nil {
+				spent = m.look(w.sorted * sortWork) // what the call expression does with it
+			}
 			if spent == nil && !returnsArgument(name) {
 				spent = m.make(w.bytes())
 			}
@@ -83,9 +86,9 @@ func effort(name string) int64 {
 	case "contains", "lookup", "element", "length", "index", "one", "slice":
 		return 1
 	case "distinct", "toset", "setunion", "setintersection", "setsubtract", "setproduct":
-		return 24
+		return 96
 	}
-	return 4
+	return 8
 }
 
 // returnsArgument reports whether a function's result is a part of its argument, which costs nothing.
@@ -162,13 +165,75 @@ func typeFuncs() map[string]function.Function {
 			},
 		}),
 	}
-	for name, ty := range map[string]cty.Type{
-		"tostring": cty.String, "tonumber": cty.Number, "tobool": cty.Bool,
-		"tolist": cty.List(cty.DynamicPseudoType), "toset": cty.Set(cty.DynamicPseudoType), "tomap": cty.Map(cty.DynamicPseudoType),
-	} {
+	for name, ty := range map[string]cty.Type{"tostring": cty.String, "tonumber": cty.Number, "tobool": cty.Bool} {
 		out[name] = stdlib.MakeToFunc(ty)
 	}
+	out["tolist"] = collectionOf(func(v []cty.Value, ty cty.Type) cty.Value { return listVal(v, ty) }, cty.List)
+	out["toset"] = collectionOf(func(v []cty.Value, ty cty.Type) cty.Value {
+		if len(v) == 0 {
+			return cty.SetValEmpty(ty)
+		}
+		return cty.SetVal(v)
+	}, cty.Set)
+	out["tomap"] = tomapFunc()
 	return out
+}
+
+func listVal(v []cty.Value, ty cty.Type) cty.Value {
+	if len(v) == 0 {
+		return cty.ListValEmpty(ty)
+	}
+	return cty.ListVal(v)
+}
+
+// collectionOf makes tolist and toset. cty's own conversion compares the type of each element of a tuple
+// with each other's.
+func collectionOf(make func([]cty.Value, cty.Type) cty.Value, of func(cty.Type) cty.Type) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{anyParam("v")},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if !args[0].IsKnown() {
+				return cty.DynamicPseudoType, nil
+			}
+			ty, err := commonType(args[0])
+			return of(ty), err
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			vals, ty, err := unified(args[0])
+			if err != nil {
+				return cty.NilVal, err
+			}
+			return make(vals, ty), nil
+		},
+	})
+}
+
+func tomapFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{anyParam("v")},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if !args[0].IsKnown() {
+				return cty.DynamicPseudoType, nil
+			}
+			if ty := args[0].Type(); !ty.IsObjectType() && !ty.IsMapType() {
+				return cty.NilType, errors.New("a map or object is wanted")
+			}
+			ty, err := commonType(args[0])
+			return cty.Map(ty), err
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			vals, ty, err := unified(args[0])
+			if err != nil || len(vals) == 0 {
+				return cty.MapValEmpty(ty), err
+			}
+			out, i := map[string]cty.Value{}, 0
+			for it := args[0].ElementIterator(); it.Next(); i++ {
+				k, _ := it.Element()
+				out[k.AsString()] = vals[i]
+			}
+			return cty.MapVal(out), nil
+		},
+	})
 }
 
 // markFunc makes a function that changes only marks.
@@ -198,10 +263,14 @@ func elements(v cty.Value) ([]cty.Value, error) {
 	return out, nil
 }
 
-// unifiedList makes a list of values of different types, where there is a type that suits all.
-func unifiedList(vals []cty.Value) (cty.Value, error) {
-	if len(vals) == 0 {
-		return cty.ListValEmpty(cty.DynamicPseudoType), nil
+// commonType is the type that suits all elements of a value.
+func commonType(v cty.Value) (cty.Type, error) {
+	if ty := v.Type(); ty.IsCollectionType() {
+		return ty.ElementType(), nil
+	}
+	vals, err := elements(v)
+	if err != nil {
+		return cty.DynamicPseudoType, err
 	}
 	var types []cty.Type // without repetitions: Unify takes time quadratic in their number
 	for _, v := range vals {
@@ -209,16 +278,92 @@ func unifiedList(vals []cty.Value) (cty.Value, error) {
 			types = append(types, v.Type())
 		}
 	}
+	if len(types) == 0 {
+		return cty.DynamicPseudoType, nil
+	}
 	ty, _ := convert.Unify(types)
 	if ty == cty.NilType {
-		return cty.NilVal, errors.New("the elements are of different types")
+		return cty.DynamicPseudoType, errors.New("the elements are of different types")
+	}
+	return ty, nil
+}
+
+// unified returns the elements of a value, brought to their common type.
+func unified(v cty.Value) ([]cty.Value, cty.Type, error) {
+	ty, err := commonType(v)
+	if err != nil {
+		return nil, ty, err
+	}
+	vals, err := elements(v)
+	if err != nil {
+		return nil, ty, err
 	}
 	for i, v := range vals {
 		c, err := convert.Convert(v, ty)
 		if err != nil {
-			return cty.NilVal, fmt.Errorf("element %d: %w", i, err)
+			return nil, ty, fmt.Errorf("element %d: %w", i, err)
 		}
 		vals[i] = c
 	}
-	return cty.ListVal(vals), nil
+	return vals, ty, nil
+}
+
+// asCollections lets a function that wants lists or sets take tuples, without cty's conversion.
+func asCollections(f function.Function) function.Function {
+	prepare := func(args []cty.Value) ([]cty.Value, error) {
+		out := slices.Clone(args)
+		for i, a := range out {
+			if a.Type().IsTupleType() && a.IsKnown() {
+				vals, ty, err := unified(a)
+				if err != nil {
+					return nil, function.NewArgError(i, err)
+				}
+				out[i] = listVal(vals, ty)
+			}
+		}
+		return out, nil
+	}
+	p := anyParam("args")
+	return function.New(&function.Spec{
+		VarParam: &p,
+		Type: func(args []cty.Value) (cty.Type, error) {
+			args, err := converted(f, args, prepare)
+			if err != nil {
+				return cty.NilType, err
+			}
+			return f.ReturnTypeForValues(args)
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			args, err := converted(f, args, prepare)
+			if err != nil {
+				return cty.NilVal, err
+			}
+			return f.Call(args)
+		},
+	})
+}
+
+// converted prepares arguments and converts them to f's parameters, as a call expression would.
+func converted(f function.Function, args []cty.Value, prepare func([]cty.Value) ([]cty.Value, error)) ([]cty.Value, error) {
+	args, err := prepare(args)
+	if err != nil {
+		return nil, err
+	}
+	params := f.Params()
+	for i := range args {
+		p := f.VarParam()
+		if i < len(params) {
+			p = &params[i]
+		}
+		if p == nil {
+			return nil, fmt.Errorf("%d arguments are wanted", len(params))
+		}
+		if args[i], err = convert.Convert(args[i], p.Type); err != nil {
+			return nil, function.NewArgError(i, err)
+		}
+	}
+	if len(args) < len(params) {
+		return nil, fmt.Errorf("%d arguments are wanted", len(params))
+	}
+	return args, nil
 }

@@ -21,11 +21,11 @@ func parseTime(s string) (time.Time, error) {
 
 func collectionFuncs() map[string]function.Function {
 	return map[string]function.Function{
-		"chunklist": stdlib.ChunklistFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc,
+		"chunklist": asCollections(stdlib.ChunklistFunc), "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc,
 		"contains": stdlib.ContainsFunc, "element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc,
 		"merge": stdlib.MergeFunc, "range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc,
-		"setintersection": stdlib.SetIntersectionFunc, "setproduct": stdlib.SetProductFunc, "setsubtract": stdlib.SetSubtractFunc,
-		"setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
+		"setintersection": asCollections(stdlib.SetIntersectionFunc), "setproduct": asCollections(stdlib.SetProductFunc), "setsubtract": asCollections(stdlib.SetSubtractFunc),
+		"setunion": asCollections(stdlib.SetUnionFunc), "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
 		"alltrue": boolsFunc(true), "anytrue": boolsFunc(false), "coalesce": coalesceFunc(), "distinct": distinctFunc(), "index": indexFunc(),
 		"length": lengthFunc(), "lookup": lookupFunc(), "matchkeys": matchkeysFunc(), "one": oneFunc(), "sum": sumFunc(), "transpose": transposeFunc(),
 	}
@@ -115,26 +115,17 @@ func coalesceFunc() function.Function {
 // distinctFunc drops repetitions. The library's compares each element with each, which takes seconds for
 // ten thousand; here a set finds them.
 func distinctFunc() function.Function {
-	return byValue(func(args []cty.Value) (cty.Value, error) {
-		vals, err := elements(args[0])
-		if err != nil {
-			return cty.NilVal, err
-		}
-		list, err := unifiedList(vals)
-		if err != nil || len(vals) == 0 {
-			return list, err
-		}
-		seen := cty.NewValueSet(list.Type().ElementType())
+	return collectionOf(func(vals []cty.Value, ty cty.Type) cty.Value {
+		seen := cty.NewValueSet(ty)
 		var out []cty.Value
-		for it := list.ElementIterator(); it.Next(); {
-			_, v := it.Element()
+		for _, v := range vals {
 			if !seen.Has(v) {
 				seen.Add(v)
 				out = append(out, v)
 			}
 		}
-		return cty.ListVal(out), nil
-	}, anyParam("list"))
+		return listVal(out, ty)
+	}, cty.List)
 }
 
 // indexFunc finds the position of a value in a list.
@@ -240,7 +231,11 @@ func matchkeysFunc() function.Function {
 				}
 			}
 		}
-		return unifiedList(out)
+		if len(out) == 0 {
+			return cty.ListValEmpty(cty.DynamicPseudoType), nil
+		}
+		found, ty, err := unified(cty.TupleVal(out))
+		return listVal(found, ty), err
 	}, anyParam("values"), anyParam("keys"), anyParam("searchset"))
 }
 

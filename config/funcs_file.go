@@ -192,7 +192,7 @@ func (c *Config) templateFuncs(all map[string]function.Function) {
 // the result.
 func (c *Config) render(src []byte, file string, vars cty.Value, funcs map[string]function.Function) (cty.Value, error) {
 	unknown := cty.UnknownVal(cty.String)
-	if err := c.meter.make(4 * int64(len(src))); err != nil { // parsing takes time and memory in proportion
+	if err := c.meter.make(8 * int64(len(src))); err != nil { // parsing takes time and memory in proportion
 		return unknown, err
 	}
 	if !vars.Type().IsObjectType() && !vars.Type().IsMapType() {

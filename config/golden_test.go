@@ -41,6 +41,13 @@ func inDir(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+func writeFile(t testing.TB, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // evaluate loads and evaluates a directory.
 func evaluate(t *testing.T, in Inputs) (*Desired, diag.List) {
 	t.Helper()

@@ -14,7 +14,6 @@ type role int
 const (
 	operand role = iota // looked at and let go
 	deeply              // gone through at all levels: compared, converted, given to a function
-	unified             // the same, and its elements are brought to one type, in time quadratic in their number
 	part                // of a template: its text is copied
 	element             // the result of one turn of a loop: it is kept
 )
@@ -53,13 +52,10 @@ func (g *guard) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 // charge admits the value and pays for what its use will cost. Where it will be gone through at all levels
 // that is done here first, with a bound: HCL and cty do it without.
 func (g *guard) charge(v cty.Value) *budgetError {
-	if g.role == deeply || g.role == unified {
+	if g.role == deeply {
 		w, err := g.m.weigh(v)
 		if err != nil {
 			return err
-		}
-		if v, _ := v.Unmark(); g.role == unified && (v.Type().IsTupleType() || v.Type().IsObjectType()) && v.IsKnown() && !v.IsNull() {
-			w.text += int64(v.LengthInt()) * int64(v.LengthInt())
 		}
 		return g.m.look(w.work())
 	}
@@ -138,13 +134,8 @@ func (g *guarder) into(e hclsyntax.Expression) {
 	case *hclsyntax.RelativeTraversalExpr:
 		e.Source = g.wrap(e.Source, operand)
 	case *hclsyntax.FunctionCallExpr:
-		r := deeply
-		switch e.Name {
-		case "tolist", "toset", "tomap", "chunklist", "setunion", "setintersection", "setsubtract", "setproduct":
-			r = unified
-		}
 		for i := range e.Args {
-			e.Args[i] = g.wrap(e.Args[i], r)
+			e.Args[i] = g.wrap(e.Args[i], deeply)
 		}
 	case *hclsyntax.ConditionalExpr:
 		e.Condition = g.wrap(e.Condition, operand)

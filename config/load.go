@@ -29,11 +29,7 @@ func Load(ctx context.Context, in Inputs) (*Config, diag.List) {
 	}
 	c.root = root
 	c.funcs = c.functions()
-	diags := c.load()
-	if b := c.meter.spent; b != nil && !b.told {
-		diags = append(diags, b.diagnostic(diag.Diagnostic{}))
-	}
-	return c, c.scrub.clean(diags)
+	return c, c.scrub.clean(c.meter.report(c.load()))
 }
 
 // load is Load's work, one stage after the other. A stage begins only when those before it found no error,

@@ -23,6 +23,7 @@ const (
 	maxWall      = 10 * time.Second       // of one Load or Evaluate
 	nodeCost     = 64                     // bytes that an element costs beside its text
 	nodeWork     = 16                     // units of work to go past an element
+	sortWork     = 8192                   // units of work to list an element of a set
 	blockCost    = 512                    // bytes that a block costs
 	maxForNest   = 4                      // for inside for
 	maxNodes     = maxMade / nodeCost * 2 // elements of one value, shared ones counted as often as they are seen
@@ -137,13 +138,17 @@ func (m *meter) admit(v cty.Value) *budgetError {
 }
 
 // weight is the size of a value when nothing is shared.
-type weight struct{ nodes, text int64 }
+type weight struct {
+	nodes  int64
+	text   int64
+	sorted int64 // elements of sets, which are sorted each time that they are listed
+}
 
 // bytes is the memory that the value takes.
 func (w weight) bytes() int64 { return w.nodes*nodeCost + w.text }
 
 // work is what it costs to go through the value.
-func (w weight) work() int64 { return w.nodes*nodeWork + w.text }
+func (w weight) work() int64 { return w.nodes*nodeWork + w.text + w.sorted*sortWork }
 
 // weigh admits a value and all its elements, and returns its weight.
 func (m *meter) weigh(v cty.Value) (weight, *budgetError) {
@@ -179,6 +184,14 @@ func (w *weighing) add(v cty.Value, deep int) *budgetError {
 	if !v.CanIterateElements() {
 		return nil
 	}
+	if v.Type().IsSetType() {
+		n := int64(v.LengthInt())
+		w.sorted += n
+		if v.Type().ElementType().IsPrimitiveType() {
+			w.nodes, w.text = w.nodes+n, w.text+n*nodeCost // a guess: listing it would mean to sort it
+			return nil
+		}
+	}
 	for it := v.ElementIterator(); it.Next(); {
 		_, e := it.Element()
 		if err := w.add(e, deep+1); err != nil {
@@ -192,4 +205,27 @@ func (w *weighing) add(v cty.Value, deep int) *budgetError {
 func (m *meter) rewind(ctx context.Context) {
 	m.deadline = time.Now().Add(maxWall)
 	m.ctx = ctx
+}
+
+// report adds what ran out to a list, unless it is there, and keeps only the first of several such messages:
+// one exhausted budget shows in many places.
+func (m *meter) report(l diag.List) diag.List {
+	if m.spent == nil {
+		return l
+	}
+	var out diag.List
+	seen := false
+	for _, d := range l {
+		if d.Code == diag.CodeBudget {
+			if seen {
+				continue
+			}
+			seen = true
+		}
+		out = append(out, d)
+	}
+	if !seen {
+		out = append(out, m.spent.diagnostic(diag.Diagnostic{}))
+	}
+	return out
 }
