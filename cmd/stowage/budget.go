@@ -15,7 +15,12 @@ func (s *session) consent(ctx context.Context, p *plan.Plan, autoApprove bool) e
 	if err != nil {
 		return err
 	}
-	recorded := len(snap.Replicas)
+	recorded := 0
+	for _, r := range snap.Replicas {
+		if r.Container != "" { // else it is vacant: only its number is remembered
+			recorded++
+		}
+	}
 	replicas, volumes := p.Deletions()
 	over := replicas > 1 && replicas*100 > recorded*s.config.Settings.DeletionBudget
 	if p.Mode != plan.Normal || (!over && volumes == 0) {
