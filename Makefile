@@ -9,7 +9,7 @@ HOSTS     ?= 3
 
 ENGINE_PACKAGES = dockerd=docker.io containerd=containerd iptables=iptables mount=mount hostname=hostname \
 	nsenter=util-linux ip=iproute2 sshd=openssh-server
-TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git
+TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace
 
 .PHONY: build test check race fuzz bench fleet demo docs clean
 
