@@ -44,6 +44,10 @@ func params(t *testing.T, want func(name string) bool) testscript.Params {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var files []string
 	for _, f := range all {
 		if want(filepath.Base(f)) {
@@ -56,6 +60,7 @@ func params(t *testing.T, want func(name string) bool) testscript.Params {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("EXAMPLES", examples)
 			e.Setenv("FLEET", filepath.Base(e.WorkDir))
 			e.Setenv("DOCKER_HOST", "unix:///nonexistent/no-engine-was-asked-for.sock")
 			return os.Mkdir(filepath.Join(e.WorkDir, "home"), 0o700)
@@ -97,6 +102,7 @@ func cmdEngine(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // cmdHosts writes the blocks of some hosts: `hosts FILE h1 h2`. This machine's engine, which has the images, comes with them.
+// For configurations of their own there are $ADDRESS_h1 and so on, and a ~/.ssh/config with the key to them.
 func cmdHosts(ts *testscript.TestScript, neg bool, args []string) {
 	cmdEngine(ts, neg, nil)
 	var hcl strings.Builder
@@ -108,6 +114,12 @@ func cmdHosts(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Defer(func() { ts.Check(clean(h, fleet)) })
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(hcl.String()), 0o644))
+	for _, h := range fleetOf(ts).Hosts {
+		ts.Setenv("ADDRESS_"+h.Name, h.Addr)
+	}
+	ssh := fmt.Sprintf("Host *\n  User root\n  IdentityFile %s\n  UserKnownHostsFile %s\n", fleetOf(ts).KeyFile, fleetOf(ts).KnownHosts)
+	ts.Check(os.MkdirAll(ts.MkAbs("home/.ssh"), 0o700))
+	ts.Check(os.WriteFile(ts.MkAbs("home/.ssh/config"), []byte(ssh), 0o600))
 }
 
 // clean removes what a script left on a host: everything with its fleet's name in the name.
