@@ -1,6 +1,8 @@
 # Nine replicas over three hosts in two zones, and an agent on each host.
 #
-#   stowage plan -var 'addresses={ a = "10.0.0.11", b = "10.0.0.12", c = "10.0.0.13" }'
+# Say where they are in a file stowage.vars.hcl beside this one:
+#
+#   addresses = { a = "10.0.0.11", b = "10.0.0.12", c = "10.0.0.13" }
 
 stowage {
   fleet = "three-hosts"
