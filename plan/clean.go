@@ -115,7 +115,7 @@ func (m *maker) cleanNetworks() {
 		}
 		reason := "no replica on " + string(n.Host) + " needs it"
 		if m.opt.Mode == Destroy {
-			reason = "destroy"
+			reason = "asked for with destroy"
 		}
 		step := m.add(Step{
 			Kind: KindRemoveNetwork, Host: n.Host, Addr: addr, Reason: reason,
@@ -241,11 +241,11 @@ func (m *maker) removeVolume(h *host, v state.Volume, addr fleet.Addr) {
 		m.owe(v.Host, "delete "+string(addr))
 	default:
 		step := m.add(Step{
-			Kind: KindRemoveVolume, Host: v.Host, Addr: addr, Reason: "destroy, data included",
+			Kind: KindRemoveVolume, Host: v.Host, Addr: addr, Reason: "asked for with destroy, data included",
 			Volume: &Volume{Declared: fleet.Volume{Name: v.Name, Driver: v.Driver, PerReplica: v.Replica != nil}, Engine: v.Engine, Replica: v.Replica},
 			Record: Record{DeleteVolume: &v},
 		}, h.removes...)
-		m.object(addr, Delete, "destroy, data included", v.Host, step)
+		m.object(addr, Delete, "asked for with destroy, data included", v.Host, step)
 	}
 }
 

@@ -54,6 +54,9 @@ func (m *maker) adopted(s *slot) state.Replica {
 	if h.Record != nil && h.Record.Generation == id.Generation {
 		rec.Release = h.Record.Release
 	}
+	if h.Halfway {
+		rec.Revision = Changing
+	}
 	spec := m.sent(s)
 	if spec == nil && s.work.want != nil {
 		spec = &s.work.want.Spec
@@ -270,7 +273,7 @@ func (m *maker) emitLeftovers() {
 		if s == nil || !m.sel.slot(s) {
 			continue
 		}
-		what := fmt.Sprintf("left over (generation %d)", id.Generation)
+		what := fmt.Sprintf("left over from generation %d", id.Generation)
 		if !m.removes(s) {
 			m.drift(s, l.Host, what, "")
 			continue
@@ -349,6 +352,9 @@ func (m *maker) resolveIntents() {
 			m.ops[c] = append(m.ops[c], x.Intent.Op)
 			continue
 		}
+		if m.halfway(x.Intent) {
+			continue
+		}
 		if len(done) == 0 {
 			addr = x.Intent.Addr
 		}
@@ -357,6 +363,27 @@ func (m *maker) resolveIntents() {
 		}
 	}
 	flush()
+}
+
+// halfway turns the intent of files that were being written into a record that says so: the intent may not go before
+// the container does.
+func (m *maker) halfway(in *state.Intent) bool {
+	r, ok := in.Addr.Replica()
+	if !ok || in.Kind != string(KindWriteFiles) {
+		return false
+	}
+	s := m.slotOf(r)
+	if s == nil || s.have == nil || s.have.Presence != Seen {
+		return false
+	}
+	if m.sel.slot(s) {
+		rec := m.adopted(s)
+		s.gate = m.add(Step{
+			Kind: KindRecord, Host: s.have.Host, Addr: s.addr(), Reason: "an interrupted change of files is accounted for",
+			Record: Record{PutReplica: m.replicas.put(rec), DeleteIntents: []fleet.OpID{in.Op}},
+		}, s.gate)
+	}
+	return true
 }
 
 // intentsAStep is how many intents one step drops: it is one transaction, which holds state.MaxTxnOps changes.

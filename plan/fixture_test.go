@@ -245,6 +245,9 @@ func recordText(r *Record) string {
 	var b strings.Builder
 	if p := r.PutReplica; p != nil {
 		fmt.Fprintf(&b, " -> g%d@%s", p.Generation, p.Host)
+		if p.Revision == Changing {
+			b.WriteString(" changing")
+		}
 		if p.Container != "" {
 			fmt.Fprintf(&b, " %s", p.Container)
 		}

@@ -57,7 +57,7 @@ func Questions(desired *fleet.Fleet, s *state.Snapshot, v fleet.View) []ImageQue
 			q.Registry = true
 		case len(u.candidates) == 0 && !pinned:
 			q.Registry, q.Local = true, true
-		case len(u.lacks) > 0 && !u.digest():
+		case len(u.lacks) > 0 && len(u.candidates) > 0 && !u.digest():
 			q.Local = true
 		}
 		switch n := len(out); {

@@ -265,7 +265,7 @@ func (m *maker) newReason(s *slot) string {
 func (m *maker) unwantedReason(s *slot) string {
 	switch w := s.work; {
 	case m.opt.Mode == Destroy:
-		return "destroy"
+		return "asked for with destroy"
 	case w.want == nil:
 		return "not in the configuration"
 	case w.want.Mode == fleet.Global:
