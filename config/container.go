@@ -17,6 +17,12 @@ import (
 	"github.com/stowage-run/stowage/fleet"
 )
 
+var (
+	sysctlName  = regexp.MustCompile(`^[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+$`)
+	capability  = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	permissions = regexp.MustCompile(`^[rwm]{1,3}$`)
+)
+
 // The bounds of files put into containers: they travel in every create and are kept in plans.
 const (
 	maxFileContent  = 256 << 10
@@ -317,7 +323,7 @@ func (d *decoder) security(s *fleet.Spec) {
 	s.SecurityOpt = emptyNil(sortedSet(d.strings("security_opt")))
 	s.Sysctls = d.stringMap("sysctls")
 	for _, k := range slices.Sorted(maps.Keys(s.Sysctls)) {
-		if !regexp.MustCompile(`^[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+$`).MatchString(k) {
+		if !sysctlName.MatchString(k) {
 			d.bad(d.body.attrs["sysctls"], fmt.Sprintf("%q is not the name of a sysctl.", k), `sysctls = { "net.core.somaxconn" = "1024" }`)
 		}
 	}
@@ -345,7 +351,7 @@ func (d *decoder) capabilities(name string) []string {
 	var out []string
 	for _, c := range d.strings(name) {
 		c = strings.TrimPrefix(strings.ToUpper(c), "CAP_")
-		if !regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`).MatchString(c) {
+		if !capability.MatchString(c) {
 			d.bad(d.body.attrs[name], fmt.Sprintf("%q is not a capability.", c), name+` = ["NET_ADMIN"]`)
 			continue
 		}
@@ -364,7 +370,7 @@ func parseDevice(s string) (fleet.Device, error) {
 	if len(p) > 2 {
 		dev.Permissions = p[2]
 	}
-	if len(p) > 3 || !strings.HasPrefix(dev.Host, "/") || !strings.HasPrefix(dev.Container, "/") || !regexp.MustCompile(`^[rwm]{1,3}$`).MatchString(dev.Permissions) {
+	if len(p) > 3 || !strings.HasPrefix(dev.Host, "/") || !strings.HasPrefix(dev.Container, "/") || !permissions.MatchString(dev.Permissions) {
 		return dev, fmt.Errorf("%q is not a device; it is written /dev/x, /dev/x:/dev/y or /dev/x:/dev/y:rwm", s)
 	}
 	dev.Host, dev.Container = path.Clean(dev.Host), path.Clean(dev.Container)

@@ -93,10 +93,21 @@ func stringMapVal(m map[string]string) cty.Value {
 	return cty.MapVal(out)
 }
 
+// jumpHost is user@host:port, of which the host is required.
+var jumpHost = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]*@)?([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$`)
+
 // validHostname is what an address or a Host of ~/.ssh/config may look like. A leading dash would be an
 // option to ssh where somebody pastes it.
 func validHostname(s string) bool {
-	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$`).MatchString(s)
+	if s == "" || len(s) > 253 || s[0] == '.' || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (!wordByte(c) || c >= 0x80) && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *decoder) address() string {
@@ -168,7 +179,7 @@ func (d *decoder) ssh(s *fleet.SSH) {
 	}
 	if j, ok := d.strOK("jump_host"); ok {
 		s.JumpHost = j
-		if !regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]*@)?([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$`).MatchString(j) {
+		if !jumpHost.MatchString(j) {
 			d.bad(d.body.attrs["jump_host"], fmt.Sprintf("%q is not a jump host.", j), `jump_host = "ops@bastion.example.com:22"`)
 		}
 	}

@@ -36,6 +36,7 @@ type meter struct {
 	steps    int64
 	made     int64
 	work     int64
+	share    int64        // the budgets are divided by this; a fuzzer has no time for whole ones
 	spent    *budgetError // the first budget that ran out; everything after it fails quickly
 }
 
@@ -55,7 +56,9 @@ func (b *budgetError) diagnostic(m diag.Diagnostic) diag.Diagnostic {
 }
 
 // start begins a new evaluation.
-func (m *meter) start(ctx context.Context) { *m = meter{ctx: ctx, deadline: time.Now().Add(maxWall)} }
+func (m *meter) start(ctx context.Context) {
+	*m = meter{ctx: ctx, deadline: time.Now().Add(maxWall), share: max(m.share, 1)}
+}
 
 func (m *meter) fail(format string, args ...any) *budgetError {
 	if m.spent == nil {
@@ -70,7 +73,7 @@ func (m *meter) step() *budgetError {
 		return m.spent
 	}
 	m.steps++
-	if m.steps > maxSteps {
+	if m.steps > maxSteps/m.share {
 		return m.fail("The configuration takes more than %d steps to evaluate.", maxSteps)
 	}
 	if m.steps%64 != 0 {
@@ -91,7 +94,7 @@ func (m *meter) make(n int64) *budgetError {
 		return m.spent
 	}
 	m.made += n
-	if m.made > maxMade {
+	if m.made > maxMade/m.share {
 		return m.fail("The values of the configuration take more than %d MiB.", maxMade>>20)
 	}
 	return nil
@@ -103,7 +106,7 @@ func (m *meter) look(n int64) *budgetError {
 		return m.spent
 	}
 	m.work += n
-	if m.work > maxWork {
+	if m.work > maxWork/m.share {
 		return m.fail("The expressions of the configuration go through more values than is allowed.")
 	}
 	return nil

@@ -53,13 +53,12 @@ func sizeUnit(u string) (fleet.Bytes, bool) {
 	return 0, false
 }
 
-func sizePattern() *regexp.Regexp {
-	return regexp.MustCompile(`^([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)$`)
-}
+// sizePattern is a number and a unit.
+var sizePattern = regexp.MustCompile(`^([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)$`)
 
 // parseSize reads a size with a binary unit. remedy is what was probably meant, where that can be said.
 func parseSize(s string) (n fleet.Bytes, remedy string, err error) {
-	m := sizePattern().FindStringSubmatch(strings.TrimSpace(s))
+	m := sizePattern.FindStringSubmatch(strings.TrimSpace(s))
 	if m == nil {
 		return 0, "", fmt.Errorf("%q is not a size; write one as \"512MiB\" or \"2GiB\"", s)
 	}

@@ -24,6 +24,11 @@ const (
 	minMemory      = 6 * fleet.MiB // less is refused by Docker
 )
 
+var (
+	imageID        = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	realtimeSignal = regexp.MustCompile(`^SIGRT(MIN|MAX)([+-][0-9]{1,2})?$`)
+)
+
 // workload decodes one workload.
 func (e *evaluation) workload(i *instance) cty.Value {
 	w := fleet.Workload{Name: fleet.WorkloadName(i.name)}
@@ -195,7 +200,7 @@ func (d *decoder) image() string {
 		}
 		return ""
 	}
-	if regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s) {
+	if imageID.MatchString(s) {
 		return s // an image by its id
 	}
 	ref, err := reference.ParseNormalizedNamed(s)
@@ -267,7 +272,7 @@ func signalName(s string) (string, bool) {
 		return s, n > 0 && n <= 64
 	}
 	sig := "SIG" + strings.TrimPrefix(strings.ToUpper(s), "SIG")
-	if regexp.MustCompile(`^SIGRT(MIN|MAX)([+-][0-9]{1,2})?$`).MatchString(sig) {
+	if realtimeSignal.MatchString(sig) {
 		return sig, true
 	}
 	return sig, slices.Contains(words(`SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV
