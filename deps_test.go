@@ -7,8 +7,10 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,6 +244,54 @@ func TestCodesAreExplained(t *testing.T) {
 		if !explained[code] {
 			t.Errorf("diag/explain/%s.md is missing", code)
 		}
+	}
+}
+
+// Every word of the grammar stands in the reference, those that are not supported yet too.
+func TestLanguageIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, word := range regexp.MustCompile(`[a-z_]+`).FindAllString(string(page), -1) {
+		documented[word] = true
+	}
+	count := 0
+	for _, file := range sources(t) {
+		if file.name != "config/grammar.go" {
+			continue
+		}
+		ast.Inspect(file.ast, func(n ast.Node) bool {
+			if pair, ok := n.(*ast.KeyValueExpr); ok {
+				if key, ok := pair.Key.(*ast.Ident); ok && key.Name == "labels" {
+					return false // what a label is, in messages
+				}
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			name, isName := call.Fun.(*ast.Ident)
+			list, isText := call.Args[0].(*ast.BasicLit)
+			if !isName || !isText || name.Name != "words" {
+				return true
+			}
+			text, err := strconv.Unquote(list.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range strings.Fields(text) {
+				count++
+				if !documented[word] {
+					t.Errorf("docs/language.md does not have %s", word)
+				}
+			}
+			return true
+		})
+	}
+	if count < 100 {
+		t.Errorf("found %d words of the grammar in config/grammar.go, want over 100", count)
 	}
 }
 
