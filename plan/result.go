@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stowage-run/stowage/diag"
 	"github.com/stowage-run/stowage/fleet"
-	"github.com/stowage-run/stowage/state"
 )
 
 // changes lists what happens to every replica, after the volumes' and networks' that are noted already. final maps the
@@ -102,78 +100,6 @@ func compareAddr(a, b fleet.Addr) int {
 		return len(a) - len(b) // numbers without leading zeros
 	}
 	return compareText(a, b)
-}
-
-// refusals turns what the scheduler could not place into messages.
-func (m *maker) refusals() {
-	if m.opt.Mode != Normal {
-		return
-	}
-	for _, r := range m.in.Assignment.Refused {
-		w := m.work(r.Workload)
-		if w.want == nil || !m.sel.object(w.addr) && !m.refusedTarget(r) {
-			continue
-		}
-		m.diags = append(m.diags, m.refusal(r, w))
-	}
-}
-
-func (m *maker) refusedTarget(r fleet.Refusal) bool {
-	return slices.ContainsFunc(r.Slots, func(s fleet.Slot) bool {
-		return m.sel.object(fleet.ReplicaID{Workload: r.Workload, Slot: s}.Addr())
-	})
-}
-
-func (m *maker) refusal(r fleet.Refusal, w *work) diag.Diagnostic {
-	d := diag.Diagnostic{
-		Code:     diag.CodeUnplaceable,
-		Summary:  "No host for " + number(len(r.Slots), "replica") + " of " + string(w.addr),
-		Affected: "Nothing was changed.",
-		Remedy:   "Add a host, free one, or ask for less.",
-	}
-	var lines []string
-	for _, f := range r.Filters {
-		if f.Hosts == 0 {
-			continue
-		}
-		line := number(f.Hosts, "host") + " " + f.Filter
-		if f.Detail != "" {
-			line += ": " + f.Detail
-		}
-		lines = append(lines, line)
-	}
-	if holders := m.portHolders(w); len(holders) > 0 {
-		d.Code, d.Remedy = diag.CodePortTaken, "Stop what has the port, or choose another one."
-		lines = append(lines, holders...)
-	}
-	d.Detail = strings.Join(lines, ".\n")
-	if d.Detail != "" {
-		d.Detail += "."
-	}
-	return d
-}
-
-// portHolders names the strangers that hold a workload's fixed ports.
-func (m *maker) portHolders(w *work) []string {
-	var out []string
-	for _, n := range m.hostNames() {
-		h := m.hosts[n]
-		if !h.known() || !h.declared || !eligible(&h.Host, w.want) {
-			continue
-		}
-		for _, p := range w.want.Spec.Ports {
-			for _, f := range h.obs.Foreign {
-				if p.Policy == fleet.PortFixed && f.Phase == fleet.PhaseRunning && holds(f, p) {
-					out = append(out, "Port "+count(p.Host).String()+" on "+string(n)+" is held by container \""+f.Name+"\", which is not this fleet's")
-				}
-			}
-		}
-	}
-	return out
-}
-
-func holds(f fleet.ForeignContainer, p fleet.Port) bool {
-	return slices.ContainsFunc(f.HostPorts, func(o fleet.PublishedPort) bool { return o.Host == p.Host && o.Protocol == p.Protocol })
 }
 
 // outputs compares what is recorded of outputs with what is declared. A sensitive value is nowhere recorded, so only
@@ -386,47 +312,5 @@ func (m *maker) planHosts() {
 		if h := m.hosts[n]; need[n] || h.recorded && !h.declared && h.stays {
 			m.plan.Hosts = append(m.plan.Hosts, h.Host)
 		}
-	}
-}
-
-// guards binds the plan to the records it relies on: the fleet's identity, the latest release, and every record
-// that a step changes.
-func (m *maker) guards() {
-	keys := make([]state.Key, 0, len(m.list)+2)
-	keys = append(keys, state.MetaKey(), state.LatestKey())
-	for i := range m.list {
-		r := &m.list[i].Record
-		switch {
-		case r.PutReplica != nil:
-			keys = append(keys, state.ReplicaKey(r.PutReplica.Replica))
-		case r.DeleteReplica != nil:
-			keys = append(keys, state.ReplicaKey(*r.DeleteReplica))
-		case r.PutVolume != nil:
-			keys = append(keys, state.VolumeKey(r.PutVolume.Host, r.PutVolume.Engine))
-		case r.DeleteVolume != nil:
-			keys = append(keys, state.VolumeKey(r.DeleteVolume.Host, r.DeleteVolume.Engine))
-		case r.PutNetwork != nil:
-			keys = append(keys, state.NetworkKey(r.PutNetwork.Host, r.PutNetwork.Engine))
-		case r.DeleteNetwork != nil:
-			keys = append(keys, state.NetworkKey(r.DeleteNetwork.Host, r.DeleteNetwork.Engine))
-		case r.DeleteHost != "":
-			keys = append(keys, state.HostKey(r.DeleteHost))
-		}
-		for _, op := range r.DeleteIntents {
-			keys = append(keys, state.IntentKey(op))
-		}
-	}
-	for i := range m.plan.Changes {
-		if a := m.plan.Changes[i].Addr; a.Kind() == fleet.KindWorkload {
-			if _, ok := m.byName[fleet.WorkloadName(a.Name())]; ok {
-				keys = append(keys, state.WorkloadKey(fleet.WorkloadName(a.Name())))
-			}
-		}
-	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	m.plan.Guards = make([]Guard, 0, len(keys))
-	for _, k := range keys {
-		m.plan.Guards = append(m.plan.Guards, Guard{Key: k, Serial: m.snap.Serials[k]})
 	}
 }
