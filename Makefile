@@ -7,7 +7,7 @@ TESTFLAGS ?= -p 2 -timeout 20m
 FUZZTIME  ?= 30s
 HOSTS     ?= 3
 
-ENGINE_PACKAGES = dockerd=docker.io containerd=containerd iptables=iptables mount=mount hostname=hostname \
+ENGINE_PACKAGES = dockerd=docker.io docker=docker-cli containerd=containerd iptables=iptables mount=mount hostname=hostname \
 	nsenter=util-linux ip=iproute2 sshd=openssh-server
 TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace
 
