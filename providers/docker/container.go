@@ -23,7 +23,7 @@ func containerOf(j container.InspectResponse) (fleet.Container, error) {
 	}
 	c := fleet.Container{
 		ID: j.ID, Name: strings.TrimPrefix(j.Name, "/"), Phase: fleet.Phase(j.State.Status), ExitCode: j.State.ExitCode,
-		OOMKilled: j.State.OOMKilled, Error: j.State.Error, Restarts: j.RestartCount, ImageID: j.Image, Labels: j.Config.Labels,
+		OOMKilled: j.State.OOMKilled, Error: j.State.Error, PortTaken: saysPortTaken(j.State.Error), Restarts: j.RestartCount, ImageID: j.Image, Labels: j.Config.Labels,
 		Created: parseTime(j.Created), Started: parseTime(j.State.StartedAt),
 		Limits:  limitsOf(j.HostConfig),
 		Restart: restartOf(j.HostConfig.RestartPolicy),
@@ -31,11 +31,10 @@ func containerOf(j container.InspectResponse) (fleet.Container, error) {
 	if h := j.State.Health; h != nil && h.Status != "none" {
 		c.Health = string(h.Status)
 	}
-	identity, err := fleet.ParseLabels(j.Config.Labels)
-	if err != nil && !errors.Is(err, fleet.ErrNotOurs) {
-		return c, &providers.Error{Op: "inspect", Object: c.Name, Err: fmt.Errorf("its labels are damaged: %w", err)}
+	// Labels that are damaged make it a stranger's: who made it cannot be told.
+	if identity, err := fleet.ParseLabels(j.Config.Labels); err == nil {
+		c.Identity = identity
 	}
-	c.Identity = identity
 	if j.NetworkSettings != nil {
 		c.Networks = slices.Sorted(maps.Keys(j.NetworkSettings.Networks))
 	}
@@ -44,7 +43,17 @@ func containerOf(j container.InspectResponse) (fleet.Container, error) {
 }
 
 func limitsOf(h *container.HostConfig) fleet.Limits {
-	l := fleet.Limits{CPU: fleet.CPU(h.NanoCPUs / 1e6), Memory: fleet.Bytes(h.Memory)}
+	l := fleet.Limits{CPU: fleet.CPU(h.NanoCPUs / 1e6), Memory: fleet.Bytes(max(h.Memory, 0))}
+	if h.Memory == noMemoryLimit { // one that was lifted
+		l.Memory = 0
+	}
+	if h.NanoCPUs == 0 && h.CPUQuota > 0 {
+		period := h.CPUPeriod
+		if period <= 0 {
+			period = cpuPeriod
+		}
+		l.CPU = fleet.CPU(h.CPUQuota * int64(fleet.Core) / period)
+	}
 	if h.PidsLimit != nil && *h.PidsLimit > 0 {
 		l.PidsLimit = *h.PidsLimit
 	}
@@ -87,14 +96,22 @@ func portsOf(j container.InspectResponse) []fleet.PublishedPort {
 			if err != nil || host == 0 {
 				continue
 			}
-			bind := b.HostIP
-			if bind == "0.0.0.0" || bind == "::" { // one publication to all addresses is listed once for each family
-				bind = ""
-			}
-			seen[fleet.PublishedPort{Bind: bind, Host: uint16(host), Container: uint16(port.Int()), Protocol: port.Proto()}] = true
+			seen[fleet.PublishedPort{Bind: everyAddress(b.HostIP), Host: uint16(host), Container: uint16(port.Int()), Protocol: port.Proto()}] = true
 		}
 	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b fleet.PublishedPort) int {
+	return sortedPorts(seen)
+}
+
+// everyAddress is how a port on all addresses is described: the engine lists it once for each family.
+func everyAddress(ip string) string {
+	if ip == "0.0.0.0" || ip == "::" {
+		return ""
+	}
+	return ip
+}
+
+func sortedPorts(ports map[fleet.PublishedPort]bool) []fleet.PublishedPort {
+	return slices.SortedFunc(maps.Keys(ports), func(a, b fleet.PublishedPort) int {
 		return strings.Compare(fmt.Sprintf("%05d %s %s", a.Host, a.Protocol, a.Bind), fmt.Sprintf("%05d %s %s", b.Host, b.Protocol, b.Bind))
 	})
 }

@@ -2,11 +2,14 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -27,13 +30,19 @@ func (e *Engine) Create(ctx context.Context, r providers.CreateRequest) (string,
 	defer cancel()
 	name := r.Instance.ContainerName()
 	config, host, networking, err := translate(r)
+	if err == nil {
+		_, err = archiveOf(r.Spec.Files, r.Vault) // a secret that is missing is found before anything is made
+	}
 	if err != nil {
 		return "", &providers.Error{Op: "create", Object: name, Class: classIn(err), Err: err}
 	}
+	if err := e.prepare(ctx, r.Spec, config, host); err != nil {
+		return "", err
+	}
 	made, err := e.api.ContainerCreate(ctx, config, host, networking, nil, name)
-	id := made.ID
+	id, adopted := made.ID, errdefs.IsConflict(err)
 	switch {
-	case errdefs.IsConflict(err):
+	case adopted:
 		if id, err = e.adopt(ctx, r, name); err != nil {
 			return "", err
 		}
@@ -42,7 +51,22 @@ func (e *Engine) Create(ctx context.Context, r providers.CreateRequest) (string,
 	case err != nil:
 		return "", changed("create", name, err)
 	}
-	return id, e.furnish(ctx, r, id)
+	if err := e.furnish(ctx, r, id); err != nil {
+		return "", e.undo(ctx, id, adopted, err)
+	}
+	return id, nil
+}
+
+// undo removes a container that was made and could not be furnished, so that a refusal takes no effect. One that was there
+// before stays, and so does one of which nobody knows how far it came.
+func (e *Engine) undo(ctx context.Context, id string, adopted bool, err error) error {
+	if adopted || errors.Is(err, providers.ErrUnknown) || errors.Is(err, providers.ErrUnreachable) {
+		return &providers.Error{Op: "create", Object: id, Class: providers.ErrUnknown, Err: err}
+	}
+	if left := e.Remove(ctx, id); left != nil {
+		return &providers.Error{Op: "create", Object: id, Class: providers.ErrUnknown, Err: errors.Join(err, left)}
+	}
+	return err
 }
 
 func classIn(err error) error {
@@ -69,7 +93,10 @@ func (e *Engine) furnish(ctx context.Context, r providers.CreateRequest, id stri
 
 // adopt returns the container that has the name, if it is the one that was to be made.
 func (e *Engine) adopt(ctx context.Context, r providers.CreateRequest, name string) (string, error) {
-	c, err := e.FindName(ctx, name)
+	c, err := e.findTaken(ctx, name)
+	if errors.Is(err, providers.ErrNotFound) {
+		return "", &providers.Error{Op: "create", Object: name, Class: providers.ErrNameTaken, Err: errors.New("by a container that the engine does not show")}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +105,35 @@ func (e *Engine) adopt(ctx context.Context, r providers.CreateRequest, name stri
 		return "", &providers.Error{Op: "create", Object: name, Class: providers.ErrNameTaken, Err: fmt.Errorf("by container %.12s", c.ID)}
 	}
 	return c.ID, nil
+}
+
+// An engine takes a container's name before it shows the container, and gives it back after it has hidden it: the time
+// in between is that of making or removing its file system.
+const (
+	hiddenFor = 10 * time.Second
+	hiddenAsk = 50 * time.Millisecond
+)
+
+// findTaken looks for the container that has a name, which the engine said is taken. It may be the one that an earlier
+// create of ours, whose answer was lost, is still making.
+func (e *Engine) findTaken(ctx context.Context, name string) (fleet.Container, error) {
+	tick := time.NewTicker(hiddenAsk)
+	defer tick.Stop()
+	limit := time.NewTimer(hiddenFor)
+	defer limit.Stop()
+	for {
+		c, err := e.FindName(ctx, name)
+		if !errors.Is(err, providers.ErrNotFound) {
+			return c, err
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return c, err
+		case <-ctx.Done():
+			return c, looked("create", name, ctx.Err())
+		}
+	}
 }
 
 // translate writes a spec in the engine's words. What the spec does not say is not sent.
@@ -150,7 +206,7 @@ func hostConfig(s fleet.Spec) *container.HostConfig {
 	h := &container.HostConfig{
 		NetworkMode: container.NetworkMode(s.NetworkMode), RestartPolicy: restartPolicy(s.Restart),
 		ReadonlyRootfs: s.ReadOnly, Privileged: s.Privileged, CapAdd: strslice.StrSlice(s.CapAdd), CapDrop: strslice.StrSlice(s.CapDrop),
-		SecurityOpt: s.SecurityOpt, Sysctls: s.Sysctls, DNS: s.DNS, ShmSize: int64(s.ShmSize), LogConfig: logging(s.Logging),
+		SecurityOpt: s.SecurityOpt, Sysctls: s.Sysctls, DNS: s.DNS, ShmSize: int64(s.ShmSize),
 		Resources: resources(s.Limits),
 	}
 	if s.Init {
@@ -172,20 +228,74 @@ func hostConfig(s fleet.Spec) *container.HostConfig {
 	return h
 }
 
+// cpuPeriod is the kernel's usual one, in microseconds.
+const cpuPeriod = 100_000
+
 func resources(l fleet.Limits) container.Resources {
-	r := container.Resources{NanoCPUs: int64(l.CPU) * 1e6, Memory: int64(l.Memory)}
+	r := container.Resources{Memory: int64(l.Memory)}
+	// A quota and not NanoCPUs, which is the same to the kernel: the engine can lift a quota in place, and NanoCPUs never.
+	if l.CPU > 0 {
+		r.CPUPeriod, r.CPUQuota = cpuPeriod, int64(l.CPU)*cpuPeriod/int64(fleet.Core)
+	}
 	if l.PidsLimit > 0 {
 		r.PidsLimit = &l.PidsLimit
 	}
 	return r
 }
 
-// logging makes the default rotate: Docker's own default fills the disk with one file.
-func logging(l fleet.Logging) container.LogConfig {
-	if l.Driver == "" && len(l.Options) == 0 {
-		return container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "3"}}
+// prepare fills in what depends on the engine or the image.
+func (e *Engine) prepare(ctx context.Context, s fleet.Spec, c *container.Config, h *container.HostConfig) error {
+	h.LogConfig = container.LogConfig{Type: s.Logging.Driver, Config: s.Logging.Options}
+	if s.Logging.Driver == "" && len(s.Logging.Options) == 0 {
+		driver, err := e.defaultDriver(ctx)
+		if err != nil {
+			return err
+		}
+		if driver == "json-file" { // which fills the disk with one file where it is not told to rotate
+			h.LogConfig = container.LogConfig{Type: driver, Config: map[string]string{"max-size": "10m", "max-file": "3"}}
+		}
 	}
-	return container.LogConfig{Type: l.Driver, Config: l.Options}
+	return e.keepHealing(ctx, s, c)
+}
+
+// defaultDriver is the engine's default logging driver. It is asked for once: it changes only with the engine's restart,
+// which ends the connection's streams but not this value, and a driver that is named for once too long harms nothing.
+func (e *Engine) defaultDriver(ctx context.Context) (string, error) {
+	e.mu.Lock()
+	driver := e.driver
+	e.mu.Unlock()
+	if driver != "" {
+		return driver, nil
+	}
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return "", looked("create", "", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.driver = info.LoggingDriver
+	return e.driver, nil
+}
+
+// keepHealing names the stop signal of a container that will be sent other signals. The engine takes any signal to a
+// container that names no stop signal for the wish to end it, and does not start it again when it crashes later
+// (daemon/kill.go of 20.10 to 28: ExitOnNext). SIGTERM is what it would use anyway.
+func (e *Engine) keepHealing(ctx context.Context, s fleet.Spec, c *container.Config) error {
+	signalled := slices.ContainsFunc(s.Files, func(f fleet.File) bool { return strings.HasPrefix(f.OnChange, "signal:") })
+	if !signalled || s.StopSignal != "" {
+		return nil
+	}
+	i, err := e.api.ImageInspect(ctx, c.Image)
+	if errdefs.IsNotFound(err) {
+		return nil // the create says so
+	}
+	if err != nil {
+		return looked("create", c.Image, err)
+	}
+	if i.Config == nil || i.Config.StopSignal == "" {
+		c.StopSignal = "SIGTERM"
+	}
+	return nil
 }
 
 func ports(c *container.Config, h *container.HostConfig, r providers.CreateRequest) error {

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 
 	"github.com/stowage-run/stowage/providers"
@@ -28,6 +30,9 @@ const (
 	imageTimeout  = 30 * time.Minute // pull, import: 10 GB at 6 MB/s
 )
 
+// oldestAPI is that of engine 20.10, the oldest that a supported distribution has (Debian 12).
+const oldestAPI = "1.41"
+
 // idleStreams is how many unused streams to the socket are kept: as many as calls are made at once on one host.
 const idleStreams = 16
 
@@ -42,6 +47,9 @@ type Engine struct {
 	conn      remote.Conn
 	api       *client.Client
 	transport *http.Transport
+
+	mu     sync.Mutex
+	driver string // the engine's default logging driver, once it is known; guarded by mu
 }
 
 // New connects to an engine and agrees on the version of its API. On an error the connection is not closed.
@@ -50,7 +58,11 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 		c.Socket = DefaultSocket
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return c.Conn.DialContext(ctx, "unix", c.Socket)
+		conn, err := c.Conn.DialContext(ctx, "unix", c.Socket)
+		if err != nil {
+			return nil, &dialError{err}
+		}
+		return conn, nil
 	}
 	t := &http.Transport{DialContext: dial, MaxIdleConns: idleStreams, MaxIdleConnsPerHost: idleStreams, IdleConnTimeout: time.Minute, DisableCompression: true}
 	api, err := client.NewClientWithOpts(
@@ -69,6 +81,11 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		t.CloseIdleConnections()
 		return nil, unreachable("connect", c.Socket, err)
+	}
+	if versions.LessThan(ping.APIVersion, oldestAPI) {
+		t.CloseIdleConnections()
+		return nil, &providers.Error{Op: "connect", Object: c.Socket, Class: providers.ErrUnsupported,
+			Err: fmt.Errorf("the engine speaks API %q; the oldest that can be used is %s", ping.APIVersion, oldestAPI)}
 	}
 	api.NegotiateAPIVersionPing(ping)
 	return &Engine{conn: c.Conn, api: api, transport: t}, nil

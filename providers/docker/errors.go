@@ -99,10 +99,16 @@ func notAnswered(err error) bool {
 		client.IsErrConnectionFailed(err) || !answered(err)
 }
 
+// dialError marks an error of opening a stream. A stream that breaks later ends with a *remote.Error as well,
+// and then the engine may have done what it was asked.
+type dialError struct{ error }
+
+func (d *dialError) Unwrap() error { return d.error }
+
 // neverSent reports whether no stream to the engine could be opened, so that nothing was sent.
 func neverSent(err error) bool {
-	var re *remote.Error
-	return errors.As(err, &re)
+	var d *dialError
+	return errors.As(err, &d)
 }
 
 // answered reports whether the error carries the class that the client gives to every HTTP answer.
@@ -130,4 +136,9 @@ func trim(err error) error {
 		return &trimmed{err, s[:maxMessage] + "..."}
 	}
 	return err
+}
+
+// saysPortTaken reads the same words where a container keeps them: as the reason why it did not start.
+func saysPortTaken(s string) bool {
+	return strings.Contains(s, "port is already allocated") || strings.Contains(s, "address already in use")
 }

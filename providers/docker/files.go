@@ -6,6 +6,7 @@ import (
 	"context"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -29,12 +30,13 @@ func (e *Engine) WriteFiles(ctx context.Context, id string, files []fleet.File, 
 func archiveOf(files []fleet.File, v fleet.Vault) (*bytes.Buffer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
+	now := time.Now()
 	for _, f := range files {
 		content, ok := v.Open(f.Content)
 		if !ok {
 			return nil, &providers.Error{Op: "open", Object: "file " + f.Path, Class: providers.ErrSecret}
 		}
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(path.Clean(f.Path), "/"), Mode: int64(f.Mode), Size: int64(len(content))}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(path.Clean(f.Path), "/"), Mode: int64(f.Mode), Size: int64(len(content)), ModTime: now}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, &providers.Error{Op: "pack", Object: f.Path, Class: providers.ErrInvalid, Err: err}
 		}

@@ -53,6 +53,12 @@ func (e *Engine) Pull(ctx context.Context, r providers.PullRequest) error {
 		if name, err = byDigest(r.Image); err != nil {
 			return &providers.Error{Op: "pull", Object: r.Image.Ref, Class: providers.ErrInvalid, Err: err}
 		}
+		// What is here needs no registry.
+		if found, err := e.image(ctx, name); err != nil {
+			return err
+		} else if found != nil {
+			return e.tag(ctx, name, r.Image.Ref)
+		}
 	}
 	var options image.PullOptions
 	if r.Auth != nil {
@@ -74,7 +80,15 @@ func (e *Engine) Pull(ctx context.Context, r providers.PullRequest) error {
 	if r.Image.Digest == "" {
 		return nil
 	}
-	return changed("tag", r.Image.Ref, e.api.ImageTag(ctx, name, r.Image.Ref))
+	return e.tag(ctx, name, r.Image.Ref)
+}
+
+// tag leaves an image under a reference. One with a digest in it is no tag, and is there already.
+func (e *Engine) tag(ctx context.Context, image, ref string) error {
+	if strings.Contains(ref, "@") {
+		return nil
+	}
+	return changed("tag", ref, e.api.ImageTag(ctx, image, ref))
 }
 
 // saidInStream is an error that came inside a stream that began well.
@@ -148,6 +162,14 @@ func follow(stream io.Reader, progress func(done, total int64)) error {
 
 // Export streams an image. The stream has no bound but its context: how long it takes is up to who reads it.
 func (e *Engine) Export(ctx context.Context, imageID string) (io.ReadCloser, error) {
+	// 20.10 answers 500 to an image that it does not have, so it is looked for first.
+	found, err := e.image(ctx, imageID)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, &providers.Error{Op: "export", Object: imageID, Class: providers.ErrImageNotFound}
+	}
 	stream, err := e.api.ImageSave(ctx, []string{imageID})
 	if errdefs.IsNotFound(err) {
 		return nil, &providers.Error{Op: "export", Object: imageID, Class: providers.ErrImageNotFound, Err: trim(err)}
@@ -181,7 +203,7 @@ func (e *Engine) Import(ctx context.Context, r io.Reader, want fleet.Image) erro
 		return &providers.Error{Op: "import", Object: want.Ref, Class: providers.ErrImageNotFound,
 			Err: fmt.Errorf("the engine took the image and does not have it under %s: its image store names images by another rule", want.ID)}
 	}
-	return changed("tag", want.Ref, e.api.ImageTag(ctx, want.ID, want.Ref))
+	return e.tag(ctx, want.ID, want.Ref)
 }
 
 func classOfSaid(s *saidInStream) error {

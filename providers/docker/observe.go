@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,9 @@ func (e *Engine) observeEngine(ctx context.Context, o *fleet.Observation) error 
 	if arch == "" {
 		arch = info.Architecture
 	}
+	e.mu.Lock()
+	e.driver = info.LoggingDriver
+	e.mu.Unlock()
 	// The id comes from a key in /etc/docker, which machines cloned from one image share; their host names tell them apart.
 	o.Engine = fleet.EngineInfo{ID: info.ID + "@" + info.Name, Kind: "docker", Version: info.ServerVersion, API: e.api.ClientVersion(), OS: info.OSType, Arch: arch,
 		Capacity: fleet.Resources{CPU: fleet.CPU(info.NCPU) * fleet.Core, Memory: fleet.Bytes(info.MemTotal)}}
@@ -61,23 +65,29 @@ func (e *Engine) observeContainers(ctx context.Context, id fleet.ID, o *fleet.Ob
 	if err != nil {
 		return looked("observe", "containers", err)
 	}
+	if list == nil { // an engine without containers gives an empty list
+		return &providers.Error{Op: "observe", Object: "containers", Err: errors.New("the engine gave no list")}
+	}
 	var ours []string
 	for i := range list {
 		c := &list[i]
-		if id != "" && c.Labels[fleet.LabelFleet] == string(id) {
+		identity, err := fleet.ParseLabels(c.Labels)
+		if err == nil && identity.Fleet == id {
 			ours = append(ours, c.ID)
 			continue
 		}
 		f := fleet.ForeignContainer{ID: c.ID, Name: listName(c.Names), Phase: fleet.Phase(c.State)}
-		// An identity that is damaged is nobody's we know; the container is a stranger's all the same.
-		if identity, err := fleet.ParseLabels(c.Labels); err == nil {
+		// An identity that is damaged is nobody's we know, even with our fleet's label: one strange container must not hide a host.
+		if err == nil {
 			f.Identity = identity
 		}
+		ports := map[fleet.PublishedPort]bool{}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
-				f.HostPorts = append(f.HostPorts, fleet.PublishedPort{Bind: p.IP, Host: p.PublicPort, Container: p.PrivatePort, Protocol: p.Type})
+				ports[fleet.PublishedPort{Bind: everyAddress(p.IP), Host: p.PublicPort, Container: p.PrivatePort, Protocol: p.Type}] = true
 			}
 		}
+		f.HostPorts = sortedPorts(ports)
 		o.Foreign = append(o.Foreign, f)
 	}
 	slices.SortFunc(o.Foreign, func(a, b fleet.ForeignContainer) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
@@ -141,6 +151,9 @@ func (e *Engine) observeNetworks(ctx context.Context, o *fleet.Observation) erro
 	list, err := e.api.NetworkList(ctx, network.ListOptions{})
 	if err != nil {
 		return looked("observe", "networks", err)
+	}
+	if list == nil {
+		return &providers.Error{Op: "observe", Object: "networks", Err: errors.New("the engine gave no list")}
 	}
 	for _, n := range list {
 		o.Networks = append(o.Networks, fleet.ObservedNetwork{ID: n.ID, Name: n.Name, Driver: n.Driver, Fleet: fleet.ID(n.Labels[fleet.LabelFleet]), Object: fleet.Addr(n.Labels[fleet.LabelObject])})

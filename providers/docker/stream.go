@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +46,7 @@ func (e *Engine) Logs(ctx context.Context, id string, o providers.LogOptions, em
 	if j.Config != nil && j.Config.Tty {
 		_, err = io.Copy(out, stream)
 	} else {
-		_, err = stdcopy.StdCopy(out, errOut, stream)
+		_, err = stdcopy.StdCopy(messages{out}, messages{errOut}, stream)
 	}
 	err = errors.Join(err, out.flush(), errOut.flush())
 	var refused *emitError
@@ -85,6 +86,25 @@ func (l *lines) Write(p []byte) (int, error) {
 		}
 		l.buf = l.buf[advance:]
 	}
+}
+
+// messages takes what a log driver kept as one message with each Write, as StdCopy does. A line of more than 16 KiB
+// is several messages, each with a stamp in front: only the first one's belongs to the line.
+type messages struct{ *lines }
+
+func (m messages) Write(p []byte) (int, error) {
+	rest := p
+	if len(m.buf) > 0 {
+		if stamp, text, ok := bytes.Cut(p, []byte(" ")); ok {
+			if _, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+				rest = text
+			}
+		}
+	}
+	if _, err := m.lines.Write(rest); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (l *lines) flush() error {
@@ -139,6 +159,10 @@ func (e *Engine) Exec(ctx context.Context, id string, x providers.ExecRequest) (
 	return j.ExitCode, nil
 }
 
+// endOfInput is how a terminal says that nothing more comes (^D). Half closing the stream instead makes the engine drop
+// what the command still writes (daemon/attach of 20.10: with a terminal, the end of input ends all streams).
+const endOfInput = 4
+
 // attend carries a command's streams until its output ends. The goroutine that reads standard input may stay in a read of
 // it: a terminal's read cannot be taken back. It touches nothing of ours afterwards.
 func (e *Engine) attend(ctx context.Context, exec string, stream types.HijackedResponse, x providers.ExecRequest) error {
@@ -152,6 +176,10 @@ func (e *Engine) attend(ctx context.Context, exec string, stream types.HijackedR
 	if x.Stdin != nil {
 		go func() {
 			io.Copy(stream.Conn, x.Stdin)
+			if x.TTY {
+				stream.Conn.Write([]byte{endOfInput})
+				return
+			}
 			stream.CloseWrite()
 		}()
 	}

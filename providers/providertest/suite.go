@@ -21,13 +21,13 @@ type Subject struct {
 	Engine providers.Engine
 	// Image is on the engine, under Ref and ID. Its containers behave as BuildImage's do.
 	Image fleet.Image
-	// Other is another engine, which does not have the image; the suite does not close it.
+	// Other is another engine, which does not have the image.
 	Other providers.Engine
 	// Pause freezes a running container.
 	Pause func(ctx context.Context, id string) error
 }
 
-// Run runs the suite on one engine, which it closes. newSubject is called once.
+// Run runs the suite on one engine. It closes both engines and looks for goroutines that they leave. newSubject is called once.
 func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 	before := goleak.IgnoreCurrent()
 	s := newSubject(t)
@@ -75,6 +75,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		if _, err := s.Engine.Observe(t.Context(), providers.Query{}); err == nil {
 			t.Error("a closed engine observes")
 		}
+		ok(t, "close the other engine", s.Other.Close())
 		if err := goleak.Find(before); err != nil {
 			t.Error(err)
 		}

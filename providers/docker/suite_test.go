@@ -1,0 +1,99 @@
+package docker_test
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/testfleet"
+	"github.com/stowage-run/stowage/providers"
+	"github.com/stowage-run/stowage/providers/docker"
+	"github.com/stowage-run/stowage/providers/providertest"
+	"github.com/stowage-run/stowage/providers/remote"
+	"github.com/stowage-run/stowage/providers/remote/local"
+	"github.com/stowage-run/stowage/providers/remote/ssh"
+)
+
+// lab is the package's two hosts. The second one never has the probe's image until a test sends it.
+type lab struct {
+	testfleet.Shared
+	once  sync.Once
+	image fleet.Image
+	err   error
+}
+
+var shared = &lab{Shared: testfleet.Shared{Hosts: 2}}
+
+func TestMain(m *testing.M) { shared.Main(m) }
+
+const probeRef = "stowage-probe:1"
+
+// hosts returns the two hosts, the first one with the probe's image.
+func (l *lab) hosts(t *testing.T) (with, without *testfleet.Host) {
+	t.Helper()
+	f := l.Fleet(t)
+	with, without = f.Hosts[0], f.Hosts[1]
+	l.once.Do(func() {
+		archive := filepath.Join(t.TempDir(), "probe.tar")
+		if l.image, l.err = providertest.BuildImage(t.Context(), probeRef, archive); l.err == nil {
+			l.err = with.LoadImage(t.Context(), archive)
+		}
+	})
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	return with, without
+}
+
+// overSocket connects to a host's engine as to this machine's.
+func overSocket(t *testing.T, h *testfleet.Host) *docker.Engine {
+	t.Helper()
+	return engine(t, local.New(h.Name), h.Socket)
+}
+
+func engine(t *testing.T, c remote.Conn, socket string) *docker.Engine {
+	t.Helper()
+	e, err := docker.New(t.Context(), docker.Config{Conn: c, Socket: socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+// overSSH connects to a host's engine over SSH.
+func overSSH(t *testing.T, h *testfleet.Host) *docker.Engine {
+	t.Helper()
+	f := shared.Fleet(t)
+	conn, err := ssh.Dial(t.Context(), ssh.Config{
+		Host: h.Name, Address: h.Addr, User: "root", KeyFile: f.KeyFile, KnownHosts: f.KnownHosts,
+		Environment: ssh.Environment{Home: t.TempDir(), User: "root"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine(t, conn, "")
+}
+
+func TestEngine(t *testing.T) {
+	for name, connect := range map[string]func(*testing.T, *testfleet.Host) *docker.Engine{
+		"socket": overSocket, "ssh": overSSH,
+	} {
+		t.Run(name, func(t *testing.T) {
+			with, without := shared.hosts(t)
+			providertest.Run(t, func(t *testing.T) providertest.Subject {
+				return providertest.Subject{
+					Engine: connect(t, with), Other: connect(t, without), Image: shared.image,
+					Pause: func(ctx context.Context, id string) error {
+						return with.API(ctx, http.MethodPost, "/containers/"+id+"/pause", nil, nil)
+					},
+				}
+			})
+		})
+	}
+}
+
+var _ providers.Living = (*docker.Engine)(nil)
