@@ -48,7 +48,8 @@ type Container struct {
 	Health    string    `json:"health,omitempty"` // "", "starting", "healthy" or "unhealthy"
 	ExitCode  int       `json:"exit_code,omitempty"`
 	OOMKilled bool      `json:"oom_killed,omitempty"`
-	Error     string    `json:"error,omitempty"` // why it could not start; untrusted text
+	Error     string    `json:"error,omitempty"`      // why it could not start; untrusted text
+	PortTaken bool      `json:"port_taken,omitempty"` // its last start failed since somebody else had a host port of its
 	Restarts  int       `json:"restarts,omitempty"`
 	Created   time.Time `json:"created,omitzero"`
 	Started   time.Time `json:"started,omitzero"`

@@ -33,7 +33,7 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 	}
 	for h, s := range view.Hosts {
 		if s.Observation != nil {
-			q.Hosts[h] = hostFacts(s.Observation)
+			q.Hosts[h] = hostFacts(s.Observation, f)
 		}
 	}
 	for i := range inv.Slots {
@@ -46,12 +46,35 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 }
 
 // hostFacts is what a host says of itself, and what strangers hold on it.
-func hostFacts(o *fleet.Observation) schedule.HostFacts {
-	f := schedule.HostFacts{Known: true, Capacity: o.Engine.Capacity, Arch: o.Engine.Arch}
+func hostFacts(o *fleet.Observation, f *fleet.Fleet) schedule.HostFacts {
+	facts := schedule.HostFacts{Known: true, Capacity: o.Engine.Capacity, Arch: o.Engine.Arch}
 	for _, c := range o.Foreign {
-		f.Taken = append(f.Taken, c.HostPorts...)
+		facts.Taken = append(facts.Taken, c.HostPorts...)
 	}
-	return f
+	for i := range o.Containers {
+		if c := &o.Containers[i]; c.PortTaken && c.Phase != fleet.PhaseRunning {
+			facts.Taken = append(facts.Taken, autoPorts(c, f)...)
+		}
+	}
+	return facts
+}
+
+// autoPorts are the host ports of a container that were chosen for it. Where it could not start for a port that
+// something other than a container holds, nobody lists that port as taken, and without this the same one would be
+// chosen for good. Fixed ports are left out: they can only be tried again.
+func autoPorts(c *fleet.Container, f *fleet.Fleet) (taken []fleet.PublishedPort) {
+	at := slices.IndexFunc(f.Workloads, func(w fleet.Workload) bool { return w.Name == c.Identity.Replica.Workload })
+	if at < 0 {
+		return nil
+	}
+	for _, p := range f.Workloads[at].Spec.Ports {
+		for _, h := range c.HostPorts {
+			if p.Policy == fleet.PortAuto && h.Container == p.Container && h.Protocol == p.Protocol {
+				taken = append(taken, h)
+			}
+		}
+	}
+	return taken
 }
 
 // current says where a slot stands. A container that is gone still holds its slot's place: its volumes

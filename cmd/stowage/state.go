@@ -172,7 +172,8 @@ func newStateRemove(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm ADDR ...",
 		Short: "Forget what is recorded, without touching it",
-		Long: `Drops replicas, volumes or networks from the record. Nothing on a host changes. A container that is
+		Long: `Drops replicas, volumes, networks or hosts from the record. Nothing on a host changes. A host takes all that is
+recorded on it along: so one is given up that will never answer again. A container that is
 forgotten still carries this fleet's labels: the next plan finds it and adopts it where it is wanted, or removes it.`,
 		Args: args(1, -1, "at least one address"),
 		RunE: func(cmd *cobra.Command, words []string) error {
@@ -205,22 +206,39 @@ forgotten still carries this fleet's labels: the next plan finds it and adopts i
 	}
 }
 
-// forget notes the deletion of every record that an address covers, and reports whether there is any.
+// forget notes the deletion of every record that an address covers, and reports whether there is any. A host takes what is
+// recorded on it along: that is how one is given up that will never answer again.
 func forget(c *state.Changes, snap *state.Snapshot, a fleet.Addr) bool {
 	n := c.Len()
-	for id := range snap.Replicas {
-		if a.Covers(id.Addr()) {
+	on := func(h fleet.HostName) bool { return a.Covers(fleet.HostAddr(h)) }
+	for id, r := range snap.Replicas {
+		if a.Covers(id.Addr()) || on(r.Host) {
 			c.DeleteReplica(id)
 		}
 	}
 	for _, v := range snap.Volumes {
-		if a.Covers(fleet.VolumeAddr(v.Name)) {
+		if a.Covers(fleet.VolumeAddr(v.Name)) || on(v.Host) {
 			c.DeleteVolume(v.Host, v.Engine)
 		}
 	}
 	for _, v := range snap.Networks {
-		if a.Covers(fleet.NetworkAddr(v.Name)) {
+		if a.Covers(fleet.NetworkAddr(v.Name)) || on(v.Host) {
 			c.DeleteNetwork(v.Host, v.Engine)
+		}
+	}
+	for h := range snap.Hosts {
+		if on(h) {
+			c.DeleteHost(h)
+		}
+	}
+	for _, i := range snap.Intents {
+		if on(i.Host) {
+			c.DeleteIntent(i.Op)
+		}
+	}
+	for _, d := range snap.Debts {
+		if on(d.Host) {
+			c.DeleteDebt(d.Host)
 		}
 	}
 	return c.Len() > n
