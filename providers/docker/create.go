@@ -31,6 +31,9 @@ func (e *Engine) Create(ctx context.Context, r providers.CreateRequest) (string,
 	name := r.Instance.ContainerName()
 	config, host, networking, err := translate(r)
 	if err == nil {
+		err = filesFit(r.Spec)
+	}
+	if err == nil {
 		_, err = archiveOf(r.Spec.Files, r.Vault) // a secret that is missing is found before anything is made
 	}
 	if err != nil {

@@ -186,6 +186,27 @@ func TestDamagedLabelsAreForeign(t *testing.T) {
 	}
 }
 
+// Files that cannot be put where they belong are refused before anything is made.
+func TestFilesThatDoNotFit(t *testing.T) {
+	h, _ := shared.hosts(t)
+	sweep(t, h)
+	e := overSocket(t, h)
+	for name, edit := range map[string]func(*fleet.Spec){
+		"read-only": func(s *fleet.Spec) { s.ReadOnly = true },
+		"hidden":    func(s *fleet.Spec) { s.Mounts = []fleet.Mount{{Target: "/etc", Kind: fleet.MountTmpfs}} },
+	} {
+		r := request()
+		r.Spec.Files = []fleet.File{{Path: "/etc/f", Mode: 0o644}}
+		edit(&r.Spec)
+		if _, err := e.Create(t.Context(), r); !errors.Is(err, providers.ErrUnsupported) {
+			t.Errorf("%s: got %v, want ErrUnsupported", name, err)
+		}
+		if _, err := e.FindName(t.Context(), "own-web-0-g1"); !errors.Is(err, providers.ErrNotFound) {
+			t.Errorf("%s: it left a container: %v", name, err)
+		}
+	}
+}
+
 func wait(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)

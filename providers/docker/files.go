@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"path"
 	"strings"
 	"time"
@@ -23,6 +24,26 @@ func (e *Engine) WriteFiles(ctx context.Context, id string, files []fleet.File, 
 		return err
 	}
 	return changed("write files to", id, e.api.CopyToContainer(ctx, id, "/", archive, container.CopyToContainerOptions{}))
+}
+
+// filesFit refuses files that the engine would refuse once the container is there, or hide: it writes into no container
+// whose root file system is read-only, running or not, and mounts a tmpfs over what was written.
+func filesFit(s fleet.Spec) error {
+	for _, f := range s.Files {
+		why := ""
+		if s.ReadOnly {
+			why = "the engine puts no files into a container with read_only"
+		}
+		for _, m := range s.Mounts {
+			if m.Kind == fleet.MountTmpfs && strings.HasPrefix(f.Path, strings.TrimSuffix(m.Target, "/")+"/") {
+				why = "the tmpfs at " + m.Target + " would hide it"
+			}
+		}
+		if why != "" {
+			return &providers.Error{Op: "write", Object: f.Path, Class: providers.ErrUnsupported, Err: errors.New(why)}
+		}
+	}
+	return nil
 }
 
 // archiveOf packs files, owned by root. Directories are not named: the engine makes those that are missing, and would
