@@ -105,7 +105,7 @@ func advise(word, form string, g, parent *grammar, kind string) (detail, remedy 
 }
 
 func article(noun string) string {
-	if strings.ContainsRune("aeiou", rune(noun[0])) {
+	if strings.ContainsRune("aeiou", rune(noun[0])) || noun == "ssh" {
 		return "an " + noun
 	}
 	return "a " + noun
