@@ -9,7 +9,7 @@ import (
 )
 
 // Pool is a Connector that keeps one connection a host. Calls for one host that come while it is being connected wait
-// for that one attempt; an attempt that failed is not remembered. An engine that says that it is no longer alive
+// for that one attempt and share its failure; later calls try again. An engine that says that it is no longer alive
 // (see Living) is closed and connected anew.
 type Pool struct {
 	connect func(context.Context, fleet.Host) (Engine, error)
@@ -23,7 +23,12 @@ type Pool struct {
 type pooled struct {
 	turn   chan struct{} // holds one element: whoever has it may connect
 	engine Engine        // guarded by turn
+	failed *failure      // the last failed attempt; guarded by Pool.mu
 }
+
+// failure is one attempt that failed. Those who waited for it share it: to a host that does not answer, each attempt of
+// their own would take as long again, one after another.
+type failure struct{ err error }
 
 // Living is what an engine may implement to say whether its connection still stands.
 type Living interface{ Alive() bool }
@@ -38,7 +43,7 @@ func NewPool(connect func(context.Context, fleet.Host) (Engine, error)) *Pool {
 
 // Engine returns the engine of a host.
 func (p *Pool) Engine(ctx context.Context, h fleet.Host) (Engine, error) {
-	place, err := p.place(h.Name)
+	place, old, err := p.place(h.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -55,26 +60,42 @@ func (p *Pool) Engine(ctx context.Context, h fleet.Host) (Engine, error) {
 		place.engine.Close()
 		place.engine = nil
 	}
-	e, err := p.connect(ctx, h)
-	if err != nil {
-		return nil, err
+	if f := p.lastFailure(place); f != old {
+		return nil, f.err // it came about while this call waited
 	}
+	return p.fill(ctx, h, place)
+}
+
+// fill connects a place. The caller has its turn.
+func (p *Pool) fill(ctx context.Context, h fleet.Host, place *pooled) (Engine, error) {
+	e, err := p.connect(ctx, h)
 	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		e.Close()
-		return nil, ErrClosed
+	defer p.mu.Unlock()
+	switch {
+	case err != nil:
+		if ctx.Err() == nil { // else it is the caller's end, which says nothing of the host
+			place.failed = &failure{err}
+		}
+		return nil, err
+	case p.closed:
+		return nil, errors.Join(ErrClosed, e.Close())
 	}
 	place.engine = e
 	return e, nil
 }
 
-func (p *Pool) place(n fleet.HostName) (*pooled, error) {
+func (p *Pool) lastFailure(place *pooled) *failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return place.failed
+}
+
+// place returns a host's place, and the last failure there so far.
+func (p *Pool) place(n fleet.HostName) (*pooled, *failure, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	place, ok := p.hosts[n]
 	if !ok {
@@ -82,7 +103,7 @@ func (p *Pool) place(n fleet.HostName) (*pooled, error) {
 		place.turn <- struct{}{}
 		p.hosts[n] = place
 	}
-	return place, nil
+	return place, place.failed, nil
 }
 
 // Close gives every connection back and waits for attempts under way. It may be called twice.
@@ -96,6 +117,7 @@ func (p *Pool) Close() error {
 		<-place.turn
 		if place.engine != nil {
 			errs = append(errs, place.engine.Close())
+			place.engine = nil // for who still waits for a turn
 		}
 		place.turn <- struct{}{}
 	}

@@ -6,6 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/providers"
@@ -80,6 +84,61 @@ func TestPoolForgetsFailures(t *testing.T) {
 		t.Errorf("after a failure: %v", err)
 	}
 }
+
+func TestPoolSharesOneFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("refused")
+		dials := 0
+		p := providers.NewPool(func(context.Context, fleet.Host) (providers.Engine, error) {
+			dials++
+			<-time.After(10 * time.Second) // in the bubble's time
+			return nil, refused
+		})
+		defer p.Close()
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := p.Engine(t.Context(), fleet.Host{Name: "a"}); !errors.Is(err, refused) {
+					t.Errorf("got %v, want %v", err, refused)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(begin); dials != 1 || took != 10*time.Second {
+			t.Errorf("%d attempts in %s, want 1 in 10s", dials, took)
+		}
+		if _, err := p.Engine(t.Context(), fleet.Host{Name: "a"}); !errors.Is(err, refused) || dials != 2 {
+			t.Errorf("afterwards: %v after %d attempts, want a second one", err, dials)
+		}
+	})
+}
+
+// Who gives up takes nobody along.
+func TestPoolDoesNotShareACancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := providers.NewPool(func(ctx context.Context, _ fleet.Host) (providers.Engine, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(10 * time.Second):
+				return &link{}, nil
+			}
+		})
+		defer p.Close()
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() { p.Engine(impatient, fleet.Host{Name: "a"}) })
+		synctest.Wait()
+		if _, err := p.Engine(t.Context(), fleet.Host{Name: "a"}); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestPoolWaitsNoLongerThanItsContext(t *testing.T) {
 	hold, entered := make(chan struct{}), make(chan struct{})
