@@ -159,3 +159,39 @@ func watchHeap() (stop func() uint64) {
 		return <-result
 	}
 }
+
+// The other ways in: JSON and its strings, files of variables, templates.
+func TestBombsElsewhere(t *testing.T) {
+	rep := strings.Repeat
+	tmpl := "output \"o\" {\n  value = templatefile(\"t\", {})\n}\n"
+	for name, files := range map[string]map[string]string{
+		"json arrays":    {"x.stow.json": `{"locals":{"a":` + rep("[", 500_000)},
+		"json objects":   {"x.stow.json": rep(`{"a":`, 150_000)},
+		"json string":    {"x.stow.json": `{"locals":{"a":"` + rep("${(", 100_000) + `"}}`},
+		"json type":      {"x.stow.json": `{"variable":{"a":{"type":"` + rep("list(", 100_000) + `"}}}`},
+		"json number":    {"x.stow.json": `{"locals":{"a":` + rep("9", 300_000) + `}}`},
+		"json for":       {"x.stow.json": `{"locals":{"a":"${[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c]]]}"}}`},
+		"variables":      {"stowage.hcl": "", "stowage.vars.hcl": "a = " + rep("[", 300_000)},
+		"type":           {"stowage.hcl": "variable \"a\" {\n  type = " + rep("list(", 100_000) + "\n}\n"},
+		"template":       {"stowage.hcl": tmpl, "t": rep("${(", 300_000)},
+		"template ifs":   {"stowage.hcl": tmpl, "t": rep("%{if true}", 90_000)},
+		"template loops": {"stowage.hcl": tmpl, "t": "%{for a in range(1000)}%{for b in range(1000)}%{for c in range(1000)}x%{endfor}%{endfor}%{endfor}"},
+		"large file":     {"stowage.hcl": rep("#", maxFileSize+1)},
+		"long env":       {"stowage.hcl": "workload \"w\" {\n  image = \"x\"\n  env_file = [\"e\"]\n}\n", "e": "A=" + rep("x", 500_000) + "\n" + rep("B=$A\n", 90_000)},
+		"large env":      {"stowage.hcl": "workload \"w\" {\n  image = \"x\"\n  env_file = [\"e\"]\n}\n", "e": "A=" + rep("x", 1000) + "\n" + rep("A=$A$A\n", 40)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := inDir(t, files)
+			stop, start := watchHeap(), cpuTime(t)
+			_, diags := evaluate(t, testInputs(dir))
+			took, peak := cpuTime(t)-start, stop()
+			if !diags.HasErrors() {
+				t.Error("no error")
+			}
+			if took > 2*time.Second || peak > 256<<20 {
+				t.Errorf("took %s and %d MB", took, peak>>20)
+			}
+			t.Logf("%s, %d MB: %.200v", took, peak>>20, diags)
+		})
+	}
+}

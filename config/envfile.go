@@ -10,7 +10,7 @@ import (
 // single quotes for literal text, double quotes with \n and the like. $NAME and ${NAME} stand for earlier
 // lines of the same file; nothing is taken from the environment, since a plan made elsewhere would differ.
 func parseEnvFile(src []byte) (map[string]string, error) {
-	out := map[string]string{}
+	out, total := map[string]string{}, 0
 	text := strings.TrimPrefix(strings.ReplaceAll(string(src), "\r\n", "\n"), "\ufeff")
 	for n := 1; text != ""; n++ {
 		line, rest, _ := strings.Cut(text, "\n")
@@ -36,6 +36,9 @@ func parseEnvFile(src []byte) (map[string]string, error) {
 		n += strings.Count(text[:len(text)-len(left)], "\n") - 1
 		text = left
 		out[key] = v
+		if total += len(v); total > 4*maxString {
+			return nil, fmt.Errorf("line %d: the values have more than 4 MiB together", n)
+		}
 	}
 	return out, nil
 }

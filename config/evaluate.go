@@ -138,7 +138,7 @@ func (c *Config) earlyNeeds(n *node, need map[*node]bool) diag.List {
 		for _, r := range x.refs {
 			if r.to.kind != "local" {
 				return diag.List{problem(diag.CodeReference, "Reference not possible here", r.at, "",
-					fmt.Sprintf("The stowage block is read before everything else, so it can use variables and locals made of them, but not %s.", r.to.addr), "")}
+					fmt.Sprintf("The %s block is read before everything else, so it can use variables and locals made of them, but not %s.", n.block.kind, r.to.addr), "")}
 			}
 			if !need[r.to] {
 				need[r.to] = true

@@ -200,7 +200,7 @@ func (c *Config) render(src []byte, file string, vars cty.Value, funcs map[strin
 	}
 	e, refused, ds := c.meter.parseTemplate(src, file, hcl.InitialPos)
 	if refused != nil {
-		return unknown, errors.New(file + ": " + refused.detail)
+		return unknown, errors.New(file + ": " + strings.TrimSuffix(refused.detail, "."))
 	}
 	if ds.HasErrors() {
 		return unknown, templateError(ds)
@@ -229,5 +229,5 @@ func templateError(ds hcl.Diagnostics) error {
 	if d.Subject != nil {
 		where = rangeOf(*d.Subject).String() + ": "
 	}
-	return errors.New(where + d.Summary + "; " + d.Detail)
+	return errors.New(where + d.Summary + "; " + strings.TrimSuffix(d.Detail, "."))
 }

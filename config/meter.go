@@ -13,20 +13,19 @@ import (
 // The budgets of one evaluation. A configuration of 5,000 hosts stays far below each; a bomb meets one of
 // them within a second or two and within 256 MB.
 const (
-	maxElements  = 10_000                 // of one collection
-	maxString    = 1 << 20                // bytes of one string
-	maxSteps     = 1_000_000              // evaluations of subexpressions in loops and calls of functions
-	maxMade      = 64 << 20               // bytes of all values made
-	maxWork      = 512 << 20              // units of work: a byte looked at, a sixteenth of an element
-	maxValueDeep = 200                    // nesting of one value
-	maxExponent  = 4096                   // binary exponent of a number: about 1,200 decimal digits
-	maxWall      = 10 * time.Second       // of one Load or Evaluate
-	nodeCost     = 64                     // bytes that an element costs beside its text
-	nodeWork     = 16                     // units of work to go past an element
-	sortWork     = 8192                   // units of work to list an element of a set
-	blockCost    = 512                    // bytes that a block costs
-	maxForNest   = 4                      // for inside for
-	maxNodes     = maxMade / nodeCost * 2 // elements of one value, shared ones counted as often as they are seen
+	maxElements  = 10_000           // of one collection
+	maxString    = 1 << 20          // bytes of one string
+	maxSteps     = 1_000_000        // evaluations of subexpressions in loops and calls of functions
+	maxMade      = 64 << 20         // bytes of all values made
+	maxWork      = 512 << 20        // units of work: a byte looked at, a sixteenth of an element
+	maxValueDeep = 200              // nesting of one value
+	maxExponent  = 4096             // binary exponent of a number: about 1,200 decimal digits
+	maxWall      = 10 * time.Second // of one Load or Evaluate
+	nodeCost     = 64               // bytes that an element costs beside its text
+	nodeWork     = 16               // units of work to go past an element
+	sortWork     = 8192             // units of work to list an element of a set
+	blockCost    = 512              // bytes that a block costs
+	maxForNest   = 4                // for inside for
 )
 
 // meter counts what one evaluation costs. It belongs to one Config and is used under its lock.
@@ -170,8 +169,8 @@ func (w *weighing) add(v cty.Value, deep int) *budgetError {
 		return err
 	}
 	w.nodes++
-	if w.nodes > maxNodes || w.bytes() > 2*maxMade {
-		return w.m.fail("A value has more than %d elements at all levels together, or takes more than %d MiB.", int64(maxNodes), 2*maxMade>>20)
+	if w.bytes() > 2*maxMade {
+		return w.m.fail("A value takes more than %d MiB, with elements that appear several times counted each time.", 2*maxMade>>20)
 	}
 	if deep > maxValueDeep {
 		return w.m.fail("A value is nested more than %d levels deep.", maxValueDeep)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -62,6 +63,9 @@ func (r *rooted) inside(path string) (string, error) {
 	return path, nil
 }
 
+// errTooLarge is in the error for a file of more than maxFileSize bytes.
+var errTooLarge = errors.New("is larger than 1 MiB")
+
 // file reads one file of at most maxFileSize bytes. What was read once is not read again.
 func (r *rooted) file(path string) ([]byte, error) {
 	path, err := r.inside(path)
@@ -79,14 +83,14 @@ func (r *rooted) file(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
-		return nil, errors.New(r.name(path) + " is not a regular file")
+		return nil, errors.New("the file " + r.name(path) + " is not a regular one")
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return nil, r.explain(path, err)
 	}
 	if len(b) > maxFileSize {
-		return nil, errors.New(r.name(path) + " is larger than 1 MiB")
+		return nil, fmt.Errorf("the file %s %w", r.name(path), errTooLarge)
 	}
 	r.read[path] = b
 	return b, nil
@@ -167,7 +171,11 @@ func (c *Config) readAll(files []string, g *grammar) ([]*body, diag.List) {
 	for _, f := range files {
 		src, err := c.root.file(f)
 		if err != nil {
-			diags = append(diags, diag.Diagnostic{Code: diag.CodeNoConfig, Summary: "A file cannot be read", Detail: sentence(err.Error())})
+			d := diag.Diagnostic{Code: diag.CodeNoConfig, Summary: "A file cannot be read", Detail: sentence(err.Error())}
+			if errors.Is(err, errTooLarge) {
+				d.Code, d.Summary = diag.CodeBudget, "Too much in one file"
+			}
+			diags = append(diags, d)
 			continue
 		}
 		c.files[c.root.name(f)] = src
