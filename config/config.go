@@ -13,11 +13,15 @@ import (
 
 // Inputs is everything from outside that a configuration may depend on.
 type Inputs struct {
-	Dir     string                                          // the configuration's directory
-	Shown   string                                          // how Dir is shown before file names in messages; usually empty
-	Environ []string                                        // KEY=VALUE; STOWAGE_VAR_x for variables, and what secret { env } names
-	Vars    []VarInput                                      // -var and -var-file, in command-line order
-	Ask     func(Variable) (value string, ok bool)          // asks a person; nil: input is not allowed
+	Dir     string                                 // the configuration's directory
+	Shown   string                                 // how Dir is shown before file names in messages; usually empty
+	Environ []string                               // KEY=VALUE; STOWAGE_VAR_x for variables, and what secret { env } names
+	Vars    []VarInput                             // -var and -var-file, in command-line order
+	Ask     func(Variable) (value string, ok bool) // asks a person; nil: input is not allowed
+	// SettingsOnly is for what needs the Settings alone: variables without a value stay unknown, and only where a setting
+	// depends on one is that an error. Evaluate is not to be called then.
+	SettingsOnly bool
+
 	Version string                                          // of Stowage, for required_version; empty or "dev": not checked
 	Home    string                                          // for "~/"; empty: "~/" is an error
 	Run     func(context.Context, []string) (string, error) // runs a secret's command and returns its output; nil: os/exec, without a shell
