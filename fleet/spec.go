@@ -7,8 +7,8 @@ package fleet
 // Lists whose order means nothing (CapAdd, Networks, Ports, ...) are sorted when they are made.
 type Spec struct {
 	Image       Image             `json:"image"`
-	Entrypoint  []string          `json:"entrypoint,omitempty"` // nil: the image's; empty but not nil: none
-	Command     []string          `json:"command,omitempty"`    // nil: the image's
+	Entrypoint  []string          `json:"entrypoint,omitzero"` // nil: the image's; empty but not nil: none
+	Command     []string          `json:"command,omitzero"`    // nil: the image's
 	WorkingDir  string            `json:"working_dir,omitempty"`
 	User        string            `json:"user,omitempty"`
 	Hostname    string            `json:"hostname,omitempty"`

@@ -95,16 +95,9 @@ func Decode(b []byte, key []byte) (*Plan, error) {
 	if !hmac.Equal(sum(b[:at], key), b[at:]) {
 		return nil, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
+	text, err := unpack(body)
 	if err != nil {
-		return nil, damaged("its body cannot be unpacked", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(z, maxDecoded+1))
-	if err != nil {
-		return nil, damaged("its body cannot be unpacked", err)
-	}
-	if len(text) > maxDecoded {
-		return nil, fmt.Errorf("%w: it unpacks to more than %d MiB", ErrDamaged, maxDecoded>>20)
+		return nil, err
 	}
 	p := &Plan{}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -116,6 +109,42 @@ func Decode(b []byte, key []byte) (*Plan, error) {
 		return nil, fmt.Errorf("%w: its header is another plan's", ErrDamaged)
 	}
 	return p, p.sound()
+}
+
+// PeekVariables reads the variables that a saved plan was evaluated with: what the configuration has to be given to become
+// the plan's again. Like the header they are not to be believed before Decode.
+func PeekVariables(b []byte) (map[string]json.RawMessage, error) {
+	_, body, err := split(b)
+	if err != nil {
+		return nil, err
+	}
+	text, err := unpack(body)
+	if err != nil {
+		return nil, err
+	}
+	var p struct {
+		Variables map[string]json.RawMessage `json:"variables"`
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return nil, damaged("its body is not a plan", err)
+	}
+	return p.Variables, nil
+}
+
+// unpack returns the body's text, if it is not too long.
+func unpack(body []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, damaged("its body cannot be unpacked", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxDecoded+1))
+	if err != nil {
+		return nil, damaged("its body cannot be unpacked", err)
+	}
+	if len(text) > maxDecoded {
+		return nil, fmt.Errorf("%w: it unpacks to more than %d MiB", ErrDamaged, maxDecoded>>20)
+	}
+	return text, nil
 }
 
 // split takes a saved plan apart, and checks what can be checked without the key.

@@ -90,6 +90,9 @@ func (a *app) runApply(cmd *cobra.Command, f *applyFlags, file string) error {
 		return err
 	}
 	ctx := cmd.Context()
+	if err := f.takeFrom(file); err != nil {
+		return err
+	}
 	s, err := a.openSession(ctx, &f.variableFlags)
 	if err != nil {
 		return err
@@ -132,10 +135,7 @@ func (f *applyFlags) check(cmd *cobra.Command, file string) error {
 
 // planForApply plans, shows the plan and asks. The plan is nil where there is nothing to do.
 func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconcile.Options, f *applyFlags) (*plan.Plan, error) {
-	var seen fleet.View
-	var silent map[fleet.HostName]error
-	o.Looked = func(v fleet.View, errs map[fleet.HostName]error) { seen, silent = v, errs }
-	p, err := s.pass(nil).Plan(ctx, w, o)
+	p, quiet, err := s.planned(ctx, w, o)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 		return nil, nil
 	}
 	if len(p.Skipped) > 0 && !f.allowUnreachable {
-		return nil, s.unreachable(p, silent, len(seen.Hosts))
+		return nil, s.unreachable(p, quiet.errs, quiet.hosts)
 	}
 	if !f.autoApprove {
 		if err := s.approve(question(p)); err != nil {

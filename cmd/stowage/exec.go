@@ -29,13 +29,14 @@ number, the replica with the lowest one is taken.`,
 			return a.runExec(cmd.Context(), words[0], words[1:], tty, stdin)
 		},
 	}
+	a.vars.add(cmd)
 	cmd.Flags().BoolVarP(&tty, "tty", "t", a.inTTY && a.outTTY, "give the command a terminal (default: where there is one)")
 	cmd.Flags().BoolVarP(&stdin, "interactive", "i", true, "pass standard input on")
 	return cmd
 }
 
 func (a *app) runExec(ctx context.Context, name string, command []string, tty, stdin bool) error {
-	s, err := a.openSession(ctx, nil)
+	s, err := a.openSession(ctx, &a.vars)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func errorDiagnostic(err error) diag.Diagnostic {
 		{plan.ErrDamaged, diag.CodeDamagedPlan, "The plan file is damaged", "stowage plan -out=FILE"},
 		{plan.ErrNewer, diag.CodeDamagedPlan, "The plan file was written by another version of Stowage", "stowage plan -out=FILE"},
 		{providers.ErrNameTaken, diag.CodeNameTaken, "The container's name is taken", ""},
-		{providers.ErrPortTaken, diag.CodePortTaken, "The port is taken", ""},
+		{providers.ErrPortTaken, diag.CodePortTaken, "The port is taken", "ss -ltnp    on the host, to see by what; an automatic port is chosen anew by: stowage apply"},
 		{providers.ErrNoSpace, diag.CodeNoSpace, "The host's disk is full", "docker system df    on the host"},
 		{providers.ErrImageNotFound, diag.CodeImageNotFound, "Image not found", ""},
 		{providers.ErrRegistry, diag.CodeRegistry, "The registry refused, or did not answer", "docker login REGISTRY"},

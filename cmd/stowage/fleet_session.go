@@ -17,6 +17,7 @@ import (
 	"github.com/stowage-run/stowage/config"
 	"github.com/stowage-run/stowage/diag"
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/providers"
 	"github.com/stowage-run/stowage/reconcile"
 	"github.com/stowage-run/stowage/state"
@@ -61,12 +62,34 @@ func (f *variableFlag) Set(s string) error {
 	return nil
 }
 
+// takeFrom adds the values that a saved plan was made with, so that the configuration becomes the plan's again. What is not a
+// file adds nothing: whoever reads the plan says so.
+func (v *variableFlags) takeFrom(file string) error {
+	b, err := os.ReadFile(file)
+	if file == "" || err != nil {
+		return nil
+	}
+	values, err := plan.PeekVariables(b)
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(values) {
+		v.given = append(v.given, config.VarInput{Name: name, JSON: values[name]})
+	}
+	return nil
+}
+
 // loadConfig reads the configuration. Its warnings are printed; its errors are returned.
 func (a *app) loadConfig(ctx context.Context, vars *variableFlags) (*config.Config, error) {
 	home, _ := os.UserHomeDir() // empty: "~" is then refused where it is used
-	in := config.Inputs{Dir: a.dir, Environ: a.environ, Home: home, Version: version()}
-	if vars != nil {
-		in.Vars = vars.given
+	in := config.Inputs{Dir: a.dir, Environ: a.environ, Home: home, Version: version(), Vars: vars.given}
+	if vars == &a.vars { // a command that looks at the record: values that only replicas need are not asked for
+		in.SettingsOnly = true
+		if cfg, diags := config.Load(ctx, in); !diags.HasErrors() {
+			a.sources = cfg.Sources()
+			return cfg, a.settle(diags)
+		}
+		in.SettingsOnly = false
 	}
 	if a.canAsk() {
 		in.Ask = a.askVariable
@@ -182,4 +205,33 @@ func userName() string {
 		return "unknown"
 	}
 	return u.Username
+}
+
+// planned makes a plan. Where it cannot be made while hosts are silent, what is the matter with them is said too, since
+// it is most often the reason. The errors of silent hosts are returned beside a plan that was made all the same.
+func (s *session) planned(ctx context.Context, w reconcile.Wanted, o reconcile.Options) (*plan.Plan, *silence, error) {
+	quiet := &silence{}
+	o.Looked = func(v fleet.View, errs map[fleet.HostName]error) { quiet.errs, quiet.hosts = errs, len(v.Hosts) }
+	p, err := s.pass(nil).Plan(ctx, w, o)
+	if list, ok := diag.From(err); ok && len(quiet.errs) > 0 {
+		return nil, quiet, append(s.aboutSilent(quiet), list...).Err()
+	}
+	return p, quiet, err
+}
+
+// silence is which hosts did not answer, and of how many.
+type silence struct {
+	errs  map[fleet.HostName]error
+	hosts int
+}
+
+// aboutSilent says what is the matter with each host that did not answer.
+func (s *session) aboutSilent(q *silence) (list diag.List) {
+	for _, h := range sortedKeys(q.errs) {
+		d := errorDiagnostic(q.errs[h])
+		s.point(&d, h)
+		d.Affected = fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(q.errs), q.hosts)
+		list = append(list, d)
+	}
+	return list
 }

@@ -18,7 +18,7 @@ shut out: it can record nothing any more. A dead process's lock is free without 
 		Args: args(1, 1, "the ID of a lock"),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
-			s, err := a.openSession(ctx, nil)
+			s, err := a.openSession(ctx, &a.vars)
 			if err != nil {
 				return err
 			}
@@ -44,6 +44,7 @@ shut out: it can record nothing any more. A dead process's lock is free without 
 			return nil
 		},
 	}
+	a.vars.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "do not ask")
 	return cmd
 }

@@ -31,6 +31,7 @@ func newLogs(a *app) *cobra.Command {
 			return a.runLogs(cmd.Context(), names[0], o, timestamps)
 		},
 	}
+	a.vars.add(cmd)
 	fs := cmd.Flags()
 	fs.BoolVarP(&follow, "follow", "f", false, "go on as more comes")
 	fs.IntVarP(&tail, "tail", "n", -1, "begin with the last `N` lines of each replica")
@@ -40,7 +41,7 @@ func newLogs(a *app) *cobra.Command {
 }
 
 func (a *app) runLogs(ctx context.Context, name string, o providers.LogOptions, timestamps bool) error {
-	s, err := a.openSession(ctx, nil)
+	s, err := a.openSession(ctx, &a.vars)
 	if err != nil {
 		return err
 	}

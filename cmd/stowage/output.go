@@ -19,7 +19,7 @@ func newOutput(a *app) *cobra.Command {
 		Short: "Show the outputs of the last apply",
 		Args:  args(0, 1, "at most the name of one output"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			s, err := a.openSession(cmd.Context(), nil)
+			s, err := a.openSession(cmd.Context(), &a.vars)
 			if err != nil {
 				return err
 			}
@@ -37,6 +37,7 @@ func newOutput(a *app) *cobra.Command {
 			return s.listOutputs(snap, asJSON)
 		},
 	}
+	a.vars.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().BoolVar(&raw, "raw", false, "write a string as it is, without quotes")
 	return cmd

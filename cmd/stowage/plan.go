@@ -8,6 +8,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/stowage-run/stowage/diag"
 	"github.com/stowage-run/stowage/internal/plaintext"
 	"github.com/stowage-run/stowage/plan"
 )
@@ -39,9 +40,13 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 			if err != nil {
 				return err
 			}
-			p, err := s.pass(nil).Plan(ctx, w, o)
+			p, quiet, err := s.planned(ctx, w, o)
 			if err != nil {
 				return err
+			}
+			for _, d := range s.aboutSilent(quiet) {
+				d.Severity = diag.Warning
+				s.printDiagnostics(diag.List{d})
 			}
 			if err := s.showPlan(p, asJSON); err != nil {
 				return err

@@ -34,6 +34,7 @@ type app struct {
 	// stop is closed at the first interrupt. While graceful is set the context lives on until the second one.
 	stop     <-chan struct{}
 	graceful atomic.Bool
+	vars     variableFlags // of commands that look at the record
 	lines    *bufio.Reader // of in, once somebody was asked
 	log      *slog.Logger
 }

@@ -21,7 +21,12 @@ func newShow(a *app) *cobra.Command {
 With a number: that release. With the id of a plan: what came of it.`,
 		Args: args(0, 1, "at most one saved plan, release or plan id"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			s, err := a.openSession(cmd.Context(), nil)
+			if len(names) == 1 {
+				if err := a.vars.takeFrom(names[0]); err != nil {
+					return err
+				}
+			}
+			s, err := a.openSession(cmd.Context(), &a.vars)
 			if err != nil {
 				return err
 			}
@@ -38,6 +43,7 @@ With a number: that release. With the id of a plan: what came of it.`,
 			return s.showPlanRecord(cmd, names[0], asJSON)
 		},
 	}
+	a.vars.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, with Terraform's key names for plans")
 	return cmd
 }

@@ -25,7 +25,11 @@ func newState(a *app) *cobra.Command {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	cmd.AddCommand(newStateList(a), newStateShow(a), newStateRemove(a), newStateRebuild(a))
+	for _, c := range []*cobra.Command{newStateList(a), newStateShow(a), newStateRemove(a)} {
+		a.vars.add(c)
+		cmd.AddCommand(c)
+	}
+	cmd.AddCommand(newStateRebuild(a))
 	return cmd
 }
 
@@ -94,7 +98,7 @@ func covered(a fleet.Addr, by []string) bool {
 
 // withRecord runs f with an open session and what is recorded.
 func (a *app) withRecord(ctx context.Context, f func(*session, *state.Snapshot) error) error {
-	s, err := a.openSession(ctx, nil)
+	s, err := a.openSession(ctx, &a.vars)
 	if err != nil {
 		return err
 	}

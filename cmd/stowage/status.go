@@ -20,7 +20,7 @@ func newStatus(a *app) *cobra.Command {
 		Args:    args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			s, err := a.openSession(ctx, nil)
+			s, err := a.openSession(ctx, &a.vars)
 			if err != nil {
 				return err
 			}
@@ -31,6 +31,7 @@ func newStatus(a *app) *cobra.Command {
 			return s.watchStatus(ctx, asJSON)
 		},
 	}
+	a.vars.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds, until Ctrl-C")
 	return cmd

@@ -6,6 +6,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,9 +26,10 @@ const DefaultSocket = "/var/run/docker.sock"
 // The bounds of calls whose context has none. They are far beyond what a healthy engine takes, and short enough
 // that a hung one does not hold a pass up for good.
 const (
-	lookTimeout   = 30 * time.Second // observe, inspect: milliseconds on an idle engine, seconds on one under load
-	changeTimeout = 2 * time.Minute  // create, start, remove: seconds when sixteen of them queue
-	imageTimeout  = 30 * time.Minute // pull, import: 10 GB at 6 MB/s
+	connectTimeout = 10 * time.Second // a ping takes a millisecond; people wait for this one
+	lookTimeout    = 30 * time.Second // observe, inspect: milliseconds on an idle engine, seconds on one under load
+	changeTimeout  = 2 * time.Minute  // create, start, remove: seconds when sixteen of them queue
+	imageTimeout   = 30 * time.Minute // pull, import: 10 GB at 6 MB/s
 )
 
 // oldestAPI is that of engine 20.10, the oldest that a supported distribution has (Debian 12).
@@ -74,12 +76,15 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
-	ctx, cancel := bounded(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	// A ping first, since the negotiation alone hides its error.
 	ping, err := api.Ping(ctx)
 	if err != nil {
 		t.CloseIdleConnections()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("the engine did not answer within %v: it hangs, or is overloaded", connectTimeout)
+		}
 		return nil, unreachable("connect", c.Socket, err)
 	}
 	if versions.LessThan(ping.APIVersion, oldestAPI) {
