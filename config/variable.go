@@ -163,6 +163,9 @@ func (c *Config) giveValue(v *variable, got map[string]given) (cty.Value, diag.L
 	if !ok && v.def != cty.NilVal {
 		return v.def, nil
 	}
+	if !ok && c.in.SettingsOnly {
+		return cty.DynamicVal, nil
+	}
 	if !ok && c.in.Ask != nil {
 		if raw, answered := c.in.Ask(v.Variable); answered {
 			g, ok = given{raw: raw, from: "the answer"}, true
@@ -233,6 +236,9 @@ func (v *variable) read(g given) (cty.Value, diag.List) {
 // validate evaluates the validation blocks. A condition may refer to variables.
 func (c *Config) validate() diag.List {
 	var diags diag.List
+	if c.in.SettingsOnly {
+		return nil
+	}
 	for _, name := range c.varNames() {
 		v := c.vars[name]
 		if _, ok := c.varVals[name]; !ok {
