@@ -30,7 +30,7 @@ func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 func environmentArgs(args []string, env func(string) string) []string {
 	at := -1
 	for i, a := range args {
-		if !strings.HasPrefix(a, "-") {
+		if !strings.HasPrefix(a, "-") && (i == 0 || strings.TrimLeft(args[i-1], "-") != "chdir") { // the one global flag with a word of its own
 			at = i
 			break
 		}
