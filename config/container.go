@@ -133,6 +133,9 @@ func (n inner) port() fleet.Port {
 // security reads what a container may do beyond or below the engine's default.
 func (d *decoder) security(s *fleet.Spec) {
 	s.ReadOnly = d.boolean("read_only", false)
+	if s.ReadOnly && len(s.Files) > 0 {
+		d.bad(d.body.attrs["read_only"], "Engines put no files into a container whose root is read-only, so file blocks cannot be given.", "put the files into the image, or mount them")
+	}
 	s.Privileged = d.boolean("privileged", false)
 	s.Init = d.boolean("init", false)
 	s.CapAdd = d.capabilities("cap_add")

@@ -33,7 +33,7 @@ func (t *text) loads() {
 		if i == mostHosts {
 			break
 		}
-		fmt.Fprintf(w, "  %s\t%d replicas\tcpu %s\tmemory %s\n", l.Host, l.Replicas,
+		fmt.Fprintf(w, "  %s\t%s\tcpu %s\tmemory %s\n", l.Host, replicas(l.Replicas),
 			amount(l.Before.CPU.String(), l.After.CPU.String(), l.Capacity.CPU.String(), l.Capacity.CPU > 0),
 			amount(readable(l.Before.Memory), readable(l.After.Memory), readable(l.Capacity.Memory), l.Capacity.Memory > 0))
 	}
@@ -43,6 +43,13 @@ func (t *text) loads() {
 		t.printf("  and %d more hosts\n", n)
 	}
 	t.printf("\n")
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
 }
 
 func amount(before, after, of string, limited bool) string {

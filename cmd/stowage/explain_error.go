@@ -12,12 +12,17 @@ import (
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/providers"
 	"github.com/stowage-run/stowage/providers/remote"
+	"github.com/stowage-run/stowage/reconcile"
 	"github.com/stowage-run/stowage/state"
 )
 
 // explainError turns any error into messages for people, and an exit status. It is the one place where errors of the world
 // get their codes and remedies.
 func (a *app) explainError(err error) (diag.List, int) {
+	var silent *reconcile.UnreachableError
+	if errors.As(err, &silent) && len(silent.Hosts) > 0 {
+		return a.silentHosts(silent), exitError
+	}
 	if list, ok := diag.From(err); ok {
 		return list, exitError
 	}
@@ -30,6 +35,17 @@ func (a *app) explainError(err error) (diag.List, int) {
 		a.point(&d, fleet.HostName(re.Host))
 	}
 	return diag.List{d}, exitError
+}
+
+// silentHosts says what is the matter with each host that an apply cannot do without.
+func (a *app) silentHosts(u *reconcile.UnreachableError) (list diag.List) {
+	for _, h := range sortedKeys(u.Hosts) {
+		d := errorDiagnostic(u.Hosts[h])
+		a.point(&d, h)
+		d.Affected = fmt.Sprintf("Host %s affected; nothing was changed.", h)
+		list = append(list, d)
+	}
+	return list
 }
 
 // point adds where a host is declared.
