@@ -42,8 +42,8 @@ type OpID string
 
 // ReplicaID is one slot of one workload.
 type ReplicaID struct {
-	Workload WorkloadName
-	Slot     Slot
+	Workload WorkloadName `json:"workload"`
+	Slot     Slot         `json:"slot"`
 }
 
 // Addr returns the replica's address, such as workload.web[2].

@@ -36,19 +36,11 @@ number, the replica with the lowest one is taken.`,
 }
 
 func (a *app) runExec(ctx context.Context, name string, command []string, tty, stdin bool) error {
-	s, err := a.openSession(ctx, &a.vars)
+	s, snap, replicas, err := a.openReplicas(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	snap, err := s.recorded(ctx)
-	if err != nil {
-		return err
-	}
-	replicas, err := findReplicas(snap, name)
-	if err != nil {
-		return err
-	}
 	h, err := hostOf(snap, replicas[0].Host)
 	if err != nil {
 		return err

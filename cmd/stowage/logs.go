@@ -41,19 +41,11 @@ func newLogs(a *app) *cobra.Command {
 }
 
 func (a *app) runLogs(ctx context.Context, name string, o providers.LogOptions, timestamps bool) error {
-	s, err := a.openSession(ctx, &a.vars)
+	s, snap, replicas, err := a.openReplicas(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	snap, err := s.recorded(ctx)
-	if err != nil {
-		return err
-	}
-	replicas, err := findReplicas(snap, name)
-	if err != nil {
-		return err
-	}
 	view := &logView{s: s, stamps: timestamps}
 	for _, r := range replicas {
 		view.wide = max(view.wide, len(r.Replica.Addr().Name()))

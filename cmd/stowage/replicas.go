@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,23 @@ import (
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/state"
 )
+
+// openReplicas opens a session for the replicas that a person names. The session is open where the error is nil.
+func (a *app) openReplicas(ctx context.Context, arg string) (*session, *state.Snapshot, []state.Replica, error) {
+	s, err := a.openSession(ctx, &a.vars)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	snap, err := s.recorded(ctx)
+	if err == nil {
+		var found []state.Replica
+		if found, err = findReplicas(snap, arg); err == nil {
+			return s, snap, found, nil
+		}
+	}
+	s.close()
+	return nil, nil, nil, err
+}
 
 // findReplicas returns the recorded replicas that a person means by "web", "web[2]" or the full address, in order.
 func findReplicas(snap *state.Snapshot, arg string) ([]state.Replica, error) {
