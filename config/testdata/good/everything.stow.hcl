@@ -152,7 +152,6 @@ workload "web" {
     driver  = "json-file"
     options = { max-size = "10m" }
   }
-  read_only    = true
   init         = true
   cap_add      = ["cap_net_admin", "SYS_TIME", "NET_ADMIN"]
   cap_drop     = ["all"]
@@ -182,4 +181,9 @@ output "addresses" { value = [for h in host.many : h.address] }
 output "password" {
   value     = secret.db.value
   sensitive = true
+}
+
+workload "sealed" {
+  image     = "sealed:1"
+  read_only = true
 }
