@@ -21,7 +21,7 @@ import (
 func (a *app) explainError(err error) (diag.List, int) {
 	var silent *reconcile.UnreachableError
 	if errors.As(err, &silent) && len(silent.Hosts) > 0 {
-		return a.silentHosts(silent), exitError
+		return a.aboutSilent(&silence{errs: silent.Hosts}), exitError
 	}
 	if list, ok := diag.From(err); ok {
 		return list, exitError
@@ -37,12 +37,22 @@ func (a *app) explainError(err error) (diag.List, int) {
 	return diag.List{d}, exitError
 }
 
-// silentHosts says what is the matter with each host that an apply cannot do without.
-func (a *app) silentHosts(u *reconcile.UnreachableError) (list diag.List) {
-	for _, h := range sortedKeys(u.Hosts) {
-		d := errorDiagnostic(u.Hosts[h])
+// silence is which hosts did not answer, and of how many; 0: not known.
+type silence struct {
+	errs  map[fleet.HostName]error
+	hosts int
+}
+
+// aboutSilent says what is the matter with each host that did not answer.
+func (a *app) aboutSilent(q *silence) (list diag.List) {
+	affected := fmt.Sprintf("%d hosts affected; nothing was changed.", len(q.errs))
+	if q.hosts > 0 {
+		affected = fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(q.errs), q.hosts)
+	}
+	for _, h := range sortedKeys(q.errs) {
+		d := errorDiagnostic(q.errs[h])
 		a.point(&d, h)
-		d.Affected = fmt.Sprintf("Host %s affected; nothing was changed.", h)
+		d.Affected = affected
 		list = append(list, d)
 	}
 	return list

@@ -218,20 +218,3 @@ func (s *session) planned(ctx context.Context, w reconcile.Wanted, o reconcile.O
 	}
 	return p, quiet, err
 }
-
-// silence is which hosts did not answer, and of how many.
-type silence struct {
-	errs  map[fleet.HostName]error
-	hosts int
-}
-
-// aboutSilent says what is the matter with each host that did not answer.
-func (s *session) aboutSilent(q *silence) (list diag.List) {
-	for _, h := range sortedKeys(q.errs) {
-		d := errorDiagnostic(q.errs[h])
-		s.point(&d, h)
-		d.Affected = fmt.Sprintf("%d of %d hosts affected; nothing was changed.", len(q.errs), q.hosts)
-		list = append(list, d)
-	}
-	return list
-}

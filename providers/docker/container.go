@@ -23,7 +23,7 @@ func containerOf(j container.InspectResponse) (fleet.Container, error) {
 	}
 	c := fleet.Container{
 		ID: j.ID, Name: strings.TrimPrefix(j.Name, "/"), Phase: fleet.Phase(j.State.Status), ExitCode: j.State.ExitCode,
-		OOMKilled: j.State.OOMKilled, Error: j.State.Error, PortTaken: saysPortTaken(j.State.Error), Restarts: j.RestartCount, ImageID: j.Image, Labels: j.Config.Labels,
+		OOMKilled: j.State.OOMKilled, Error: j.State.Error, PortTaken: classOfWords(j.State.Error) == providers.ErrPortTaken, Restarts: j.RestartCount, ImageID: j.Image, Labels: j.Config.Labels,
 		Created: parseTime(j.Created), Started: parseTime(j.State.StartedAt),
 		Limits:  limitsOf(j.HostConfig),
 		Restart: restartOf(j.HostConfig.RestartPolicy),

@@ -71,7 +71,11 @@ func classOfText(err error) error {
 	if notAnswered(err) {
 		return nil
 	}
-	s := err.Error()
+	return classOfWords(err.Error())
+}
+
+// classOfWords is the list of those words. A container that could not start keeps them as its reason.
+func classOfWords(s string) error {
 	for _, known := range []struct {
 		words string
 		class error
@@ -136,9 +140,4 @@ func trim(err error) error {
 		return &trimmed{err, s[:maxMessage] + "..."}
 	}
 	return err
-}
-
-// saysPortTaken reads the same words where a container keeps them: as the reason why it did not start.
-func saysPortTaken(s string) bool {
-	return strings.Contains(s, "port is already allocated") || strings.Contains(s, "address already in use")
 }
