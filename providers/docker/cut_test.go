@@ -18,23 +18,33 @@ import (
 )
 
 // faulty is a connection that can refuse streams, or lose the answers on all of them. As that of a host it
-// gives *remote.Error in both cases.
+// gives *remote.Error in both cases, and when it refuses new streams, the old ones are gone.
 type faulty struct {
 	remote.Conn
-	mu           sync.Mutex
+	mu           sync.Mutex // guards what follows
 	refuse, lose bool
+	open         []net.Conn
 }
 
+// set begins or ends the faults. A look that failed leaves streams behind that its other requests had asked for and no longer
+// wait for: the transport keeps those for the next request, which would then be sent while new streams are refused. So refusing
+// closes all there are, and one that is being opened meanwhile is closed before it is handed out.
 func (f *faulty) set(refuse, lose bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuse, f.lose = refuse, lose
+	if refuse {
+		for _, c := range f.open {
+			c.Close()
+		}
+		f.open = nil
+	}
 }
 
-func (f *faulty) is() (refuse, lose bool) {
+func (f *faulty) loses() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.refuse, f.lose
+	return f.lose
 }
 
 func lost() error {
@@ -42,13 +52,17 @@ func lost() error {
 }
 
 func (f *faulty) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	if refuse, _ := f.is(); refuse {
-		return nil, lost()
-	}
 	c, err := f.Conn.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse {
+		c.Close()
+		return nil, lost()
+	}
+	f.open = append(f.open, c)
 	return &losing{c, f}, nil
 }
 
@@ -59,7 +73,7 @@ type losing struct {
 
 func (l *losing) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	if _, lose := l.f.is(); lose && n > 0 {
+	if n > 0 && l.f.loses() {
 		return 0, lost()
 	}
 	return n, err
