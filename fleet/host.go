@@ -12,6 +12,7 @@ type Host struct {
 
 	Reserve  Resources `json:"reserve,omitzero"`  // kept from workloads
 	Capacity Resources `json:"capacity,omitzero"` // zero fields: what the engine reports
+	Devices  []string  `json:"devices,omitempty"` // the devices that workloads may ask for, sorted; nil: not said, any
 	Cordon   bool      `json:"cordon,omitempty"`  // no new replicas
 	Drain    bool      `json:"drain,omitempty"`   // its replicas move away
 }

@@ -33,15 +33,8 @@ type Workload struct {
 	Reserve     Resources     `json:"reserve,omitzero"` // counted against a host's capacity
 	StopTimeout time.Duration `json:"stop_timeout"`     // between the stop signal and the kill
 	Placement   Placement     `json:"placement,omitzero"`
+	Exclusive   bool          `json:"exclusive,omitempty"`  // never two of a slot at once: what stood on a lost host waits for it
 	DependsOn   []Addr        `json:"depends_on,omitempty"` // sorted
-}
-
-// Placement says where replicas may stand and how they are spread.
-type Placement struct {
-	Hosts      []HostName        `json:"hosts,omitempty"`  // only these; empty: any
-	Labels     map[string]string `json:"labels,omitempty"` // all of these
-	Spread     []string          `json:"spread,omitempty"` // evenly over these labels' values, in order; then over hosts
-	MaxPerHost int               `json:"max_per_host,omitempty"`
 }
 
 // Volume is a declared volume. It is made on each host that needs it and never deleted without being named.

@@ -44,9 +44,9 @@ func (a *attributes) add(path, value string, e Effect) {
 	}
 }
 
-func (a *attributes) bool(path string, v bool) {
+func (a *attributes) bool(path string, v bool, e Effect) {
 	if v {
-		a.add(path, "true", Replaces)
+		a.add(path, "true", e)
 	}
 }
 
@@ -124,9 +124,9 @@ func SpecAttributes(s fleet.Spec) []Attribute {
 	a.int("pids_limit", s.Limits.PidsLimit, Limits)
 	a.add("restart", string(s.Restart), Limits)
 	a.add("stop_signal", s.StopSignal, Replaces)
-	a.bool("read_only", s.ReadOnly)
-	a.bool("privileged", s.Privileged)
-	a.bool("init", s.Init)
+	a.bool("read_only", s.ReadOnly, Replaces)
+	a.bool("privileged", s.Privileged, Replaces)
+	a.bool("init", s.Init, Replaces)
 	a.some("cap_add", s.CapAdd, Replaces)
 	a.some("cap_drop", s.CapDrop, Replaces)
 	a.some("security_opt", s.SecurityOpt, Replaces)
@@ -154,6 +154,11 @@ func WorkloadAttributes(w fleet.Workload) []Attribute {
 	a.table("placement.labels", w.Placement.Labels, Records)
 	a.some("placement.spread", w.Placement.Spread, Records)
 	a.int("placement.max_per_host", int64(w.Placement.MaxPerHost), Records)
+	a.add("placement.strategy", string(w.Placement.Strategy), Records)
+	a.some("placement.constraint", said(w.Placement.Constraints), Records)
+	a.some("placement.affinity", said(w.Placement.Affinities), Records)
+	a.int("placement.priority", int64(w.Placement.Priority), Records)
+	a.bool("exclusive", w.Exclusive, Records)
 	a.some("depends_on", texts(w.DependsOn), Records)
 	return a.list
 }
@@ -185,7 +190,7 @@ func (a *attributes) mounts(mounts []fleet.Mount) {
 			a.add(at+"source", string(m.Kind), Replaces)
 		}
 		a.bytes(at+"size", m.Size, Replaces)
-		a.bool(at+"read_only", m.ReadOnly)
+		a.bool(at+"read_only", m.ReadOnly, Replaces)
 	}
 }
 
@@ -228,6 +233,15 @@ func texts[T ~string](in []T) []string {
 	var out []string
 	for _, s := range in {
 		out = append(out, string(s))
+	}
+	return out
+}
+
+// said lists values as they say themselves.
+func said[T fmt.Stringer](in []T) []string {
+	var out []string
+	for _, v := range in {
+		out = append(out, v.String())
 	}
 	return out
 }

@@ -141,8 +141,9 @@ func (m *matcher) records() {
 	m.index = make(map[fleet.ReplicaID]int, len(m.snap.Replicas))
 	m.inv.Slots = make([]Holding, 0, len(m.snap.Replicas))
 	copies := make([]state.Replica, 0, len(m.snap.Replicas))
-	for _, r := range m.snap.Replicas {
-		copies = append(copies, r)
+	// In order, as Match will want them: their names are cheaper to sort than all that is known of them.
+	for _, id := range slices.SortedFunc(maps.Keys(m.snap.Replicas), fleet.ReplicaID.Compare) {
+		copies = append(copies, m.snap.Replicas[id])
 	}
 	for i := range copies {
 		r := &copies[i]

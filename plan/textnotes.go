@@ -122,7 +122,7 @@ func (t *text) images() {
 
 func (t *text) skipped() {
 	for _, s := range t.plan.Skipped {
-		t.printf("%s %s did not answer: %s\n", t.style.change("Unknown:"), t.style.bold(string(s.Host)), s.Why)
+		t.printf("%s %s could not be asked: %s\n", t.style.change("Unknown:"), t.style.bold(string(s.Host)), s.Why)
 		for i, o := range s.Owed {
 			if i == 10 {
 				t.printf("  and %d more\n", len(s.Owed)-i)

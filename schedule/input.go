@@ -16,6 +16,9 @@ type Input struct {
 	// Frozen workloads are left exactly as Current has them, declared or not: a plan with targets
 	// places only what it targets.
 	Frozen map[fleet.WorkloadName]bool
+
+	// Rebalance also moves replicas that could stay, as few as restore the spread.
+	Rebalance bool
 }
 
 // Current is where a replica stands now.
@@ -30,6 +33,10 @@ type Current struct {
 	// Holds says that volumes on Host have this replica's data. It stays there or is refused, as long
 	// as the workload mounts a volume at all.
 	Holds bool
+
+	// Unhealthy says that it runs and does not do its work. It counts for nothing when the question is whether a
+	// workload has a healthy replica left.
+	Unhealthy bool
 }
 
 // HostFacts is what is known of a host beyond its configuration.
@@ -38,12 +45,20 @@ type HostFacts struct {
 	// has: unknown is not empty.
 	Known bool
 
+	// Lost says that the host is gone for good, whatever else is said of it: nothing stands there any more. Its
+	// replicas are placed elsewhere, but those that hold data there or are exclusive: they are refused, and wait.
+	Lost bool
+
 	// Capacity is what the engine reports. A zero CPU or Memory is not known and taken as unlimited.
 	// GPUs are none where they are zero, unless nothing at all is known: an engine that reports its
 	// memory would start a container without the device, and fail.
 	Capacity fleet.Resources
 
-	Arch  string                // empty: any image runs
+	Arch          string // empty: any image runs
+	OS            string // these three are empty where they are not known
+	Engine        string // "docker"
+	EngineVersion string
+
 	Taken []fleet.PublishedPort // ports that others than this fleet hold
 }
 
