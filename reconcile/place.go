@@ -36,9 +36,10 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 			q.Hosts[h] = hostFacts(s.Observation, f)
 		}
 	}
+	l := ledger{snap: snap, view: view, volumes: q.Volumes}
 	for i := range inv.Slots {
 		h := &inv.Slots[i]
-		if c, ok := current(h, snap, view, q.Volumes); ok {
+		if c, ok := l.current(h); ok {
 			q.Current[h.Replica] = c
 		}
 	}
@@ -77,19 +78,36 @@ func autoPorts(c *fleet.Container, f *fleet.Fleet) (taken []fleet.PublishedPort)
 	return taken
 }
 
+// ledger answers what is recorded of slots. It remembers the latest workload and spec, which are large and the same
+// for thousands of slots that come one after another.
+type ledger struct {
+	snap    *state.Snapshot
+	view    fleet.View
+	volumes map[schedule.VolumeKey][]fleet.HostName
+
+	name     fleet.WorkloadName
+	workload fleet.Workload // as applied
+	applied  bool
+
+	revision fleet.Revision
+	spec     fleet.Spec
+}
+
 // current says where a slot stands. A container that is gone still holds its slot's place: its volumes
 // and its ports are there. A slot that is vacant on a silent host may be filled elsewhere, as nothing of it is there.
-func current(h *plan.Holding, snap *state.Snapshot, view fleet.View, volumes map[schedule.VolumeKey][]fleet.HostName) (schedule.Current, bool) {
-	old, recorded := snap.Workloads[h.Replica.Workload]
-	c := schedule.Current{Host: h.Host, Holds: recorded && holds(h, &old, volumes)}
-	if recorded {
-		c.Reserve = old.Reserve
+func (l *ledger) current(h *plan.Holding) (schedule.Current, bool) {
+	if n := h.Replica.Workload; n != l.name {
+		l.name = n
+		l.workload, l.applied = l.snap.Workloads[n]
 	}
-	if _, known := view.Known(h.Host); h.Presence == plan.Vacant && !known && !c.Holds || h.Host == "" {
+	c := schedule.Current{Host: h.Host, Holds: l.applied && holds(h, &l.workload, l.volumes), Reserve: l.workload.Reserve}
+	if _, known := l.view.Known(h.Host); h.Presence == plan.Vacant && !known && !c.Holds || h.Host == "" {
 		return c, false
 	}
-	spec := snap.Specs[h.Revision()]
-	c.HostPorts = h.HostPorts(&spec)
+	if r := h.Revision(); r != l.revision {
+		l.revision, l.spec = r, l.snap.Specs[r]
+	}
+	c.HostPorts = h.HostPorts(&l.spec)
 	return c, true
 }
 

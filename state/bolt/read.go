@@ -27,7 +27,7 @@ func (s *Store) Read(ctx context.Context, prefixes ...state.Key) (state.View, er
 				return err
 			}
 		}
-		v.Records = r.records()
+		v.Records = r.records
 		return nil
 	})
 	if errors.Is(err, errAbsent) {
@@ -62,19 +62,19 @@ func distinct(prefixes []state.Key) []state.Key {
 	return out
 }
 
-// reader collects records. What bbolt gives is only valid during the transaction, so it is copied, into one
-// piece of memory.
+// reader collects records. What bbolt gives is only valid during the transaction, so it is copied: into pieces of
+// memory, each larger than the one before, since one that grows would be copied again and again.
 type reader struct {
-	cursor *bbolt.Cursor
-	memory []byte
-	found  []found
+	cursor  *bbolt.Cursor
+	records []state.Record
+	piece   []byte
 }
 
-// found is a record whose key and value are at an offset of the reader's memory.
-type found struct {
-	serial     state.Serial
-	key, value int // lengths
-}
+// The least and the greatest size of a reader's piece of memory, in bytes, for values that are no larger.
+const (
+	leastPiece    = 4 << 10
+	greatestPiece = 512 << 10
+)
 
 // read collects the records with a prefix.
 func (r *reader) read(prefix []byte) error {
@@ -83,27 +83,20 @@ func (r *reader) read(prefix []byte) error {
 		if err != nil {
 			return damage("%w", err)
 		}
-		r.memory = append(r.memory, k...)
-		r.memory = append(r.memory, value...)
-		r.found = append(r.found, found{serial, len(k), len(value)})
+		r.records = append(r.records, state.Record{Key: state.Key(k), Serial: serial, Value: r.keep(value)})
 	}
 	return nil
 }
 
-// records returns what was collected.
-func (r *reader) records() []state.Record {
-	out := make([]state.Record, 0, len(r.found))
-	rest := r.memory
-	for _, f := range r.found {
-		end := f.key + f.value
-		out = append(out, state.Record{
-			Key:    state.Key(rest[:f.key]),
-			Serial: f.serial,
-			Value:  rest[f.key:end:end],
-		})
-		rest = rest[end:]
+// keep copies a value.
+func (r *reader) keep(value []byte) []byte {
+	if len(value) > cap(r.piece)-len(r.piece) {
+		size := min(max(2*cap(r.piece), leastPiece), greatestPiece)
+		r.piece = make([]byte, 0, max(size, len(value)))
 	}
-	return out
+	from := len(r.piece)
+	r.piece = append(r.piece, value...)
+	return r.piece[from:len(r.piece):len(r.piece)]
 }
 
 // Check verifies the whole file, what bbolt itself checks included, whatever was seen of it before. It
