@@ -347,14 +347,3 @@ func (im *image) free() error {
 	}
 	return nil
 }
-
-// lost counts the pages that are neither used nor free. They waste space and harm nothing.
-func (im *image) lost() int {
-	n := 0
-	for _, u := range im.used {
-		if !u {
-			n++
-		}
-	}
-	return n
-}

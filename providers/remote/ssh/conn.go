@@ -24,9 +24,9 @@ const (
 type Mode int32
 
 const (
-	// Forwarding: by direct-streamlocal, without a process on the host.
+	// Forwarding makes them by direct-streamlocal, without a process on the host.
 	Forwarding Mode = iota
-	// DialStdio: by `docker system dial-stdio` in a session each, six at once, for a
+	// DialStdio makes them by `docker system dial-stdio` in a session each, six at once, for a
 	// host whose sshd forwards no sockets. Slower, and for docker's API only.
 	DialStdio
 )
@@ -184,11 +184,20 @@ func (c *Conn) fail(stage remote.Stage, class error, op string, err error) *remo
 	return e
 }
 
+// question is something that the host is asked: how errors call it.
+type question struct {
+	conn  *Conn
+	stage remote.Stage
+	op    string
+}
+
+func (c *Conn) asking(stage remote.Stage, op string) question { return question{c, stage, op} }
+
 // await runs op, which may block for as long as the connection stands, and waits
 // for it until ctx ends or the timeout has passed. An op that comes to an end
 // later has its result given to discard. op's error is returned as it is, unless
 // the connection broke.
-func await[T any](ctx context.Context, c *Conn, stage remote.Stage, what string, op func() (T, error), discard func(T)) (T, error) {
+func await[T any](ctx context.Context, q question, op func() (T, error), discard func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -197,7 +206,7 @@ func await[T any](ctx context.Context, c *Conn, stage remote.Stage, what string,
 	results := make(chan result)
 	given := make(chan struct{})
 	defer close(given)
-	if !c.start(func() {
+	if !q.conn.start(func() {
 		v, err := op()
 		select {
 		case results <- result{v, err}:
@@ -207,23 +216,23 @@ func await[T any](ctx context.Context, c *Conn, stage remote.Stage, what string,
 			}
 		}
 	}) {
-		return zero, c.broken(what)
+		return zero, q.conn.broken(q.op)
 	}
-	timer := time.NewTimer(c.timeout)
+	timer := time.NewTimer(q.conn.timeout)
 	defer timer.Stop()
 	select {
 	case r := <-results:
-		if r.err != nil && !c.alive() {
-			return zero, c.broken(what)
+		if r.err != nil && !q.conn.alive() {
+			return zero, q.conn.broken(q.op)
 		}
 		return r.value, r.err
 	case <-ctx.Done():
-		return zero, c.fail(stage, ctxClass(ctx), what, ctx.Err())
-	case <-c.done:
-		return zero, c.broken(what)
+		return zero, q.conn.fail(q.stage, ctxClass(ctx), q.op, ctx.Err())
+	case <-q.conn.done:
+		return zero, q.conn.broken(q.op)
 	case <-timer.C:
-		e := c.fail(stage, remote.ErrUnreachable, what, errStageLate)
-		e.Timeout, e.Detail = c.timeout, "no answer"
+		e := q.conn.fail(q.stage, remote.ErrUnreachable, q.op, errStageLate)
+		e.Timeout, e.Detail = q.conn.timeout, "no answer"
 		return zero, e
 	}
 }

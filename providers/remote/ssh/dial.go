@@ -58,7 +58,7 @@ func (d *dialer) abandon() {
 	}
 	for _, c := range d.clients {
 		c.Close()
-		c.Wait()
+		_ = c.Wait() // it ended because we closed it
 	}
 }
 
@@ -160,7 +160,7 @@ func (d *dialer) keyError(err error) error {
 }
 
 // fail words a stage that did not end well for the network's reasons.
-func (d *dialer) fail(h hop, stage remote.Stage, err error) error {
+func (d *dialer) fail(h hop, stage remote.Stage, err error) *remote.Error {
 	e := &remote.Error{Host: d.cfg.Host, Stage: stage, Class: remote.ErrUnreachable, User: h.user, Address: h.addr(), Via: d.via(), Err: err}
 	switch cause := context.Cause(d.guard.ctx); {
 	case cause == nil:
@@ -184,7 +184,7 @@ func (d *dialer) fail(h hop, stage remote.Stage, err error) error {
 // handshakeError words a handshake that failed, by how far it went.
 func (d *dialer) handshakeError(h hop, ids *identities, methods []string, err error) error {
 	stage := d.guard.current()
-	e := d.fail(h, stage, err).(*remote.Error)
+	e := d.fail(h, stage, err)
 	if d.guard.ctx.Err() != nil || stage != remote.StageAuth {
 		return e
 	}
@@ -215,6 +215,6 @@ func copyID(h hop) string {
 // extend gives the agent as long as the stage that uses it.
 func (ids *identities) extend(limit time.Duration) {
 	if ids.agent != nil {
-		ids.agent.SetDeadline(time.Now().Add(limit))
+		_ = ids.agent.SetDeadline(time.Now().Add(limit))
 	}
 }

@@ -430,3 +430,20 @@ func (p *proxy) pass(dst, src net.Conn, counted bool) {
 		}
 	}
 }
+
+// greeter says text to the first who connects, and hangs up.
+func greeter(t *testing.T, text string) *net.TCPAddr {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		if conn, err := ln.Accept(); err == nil {
+			io.WriteString(conn, text)
+			conn.Close()
+		}
+	}()
+	return ln.Addr().(*net.TCPAddr)
+}

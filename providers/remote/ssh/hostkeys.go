@@ -201,7 +201,7 @@ func (v *verifier) record(ctx context.Context, remoteAddr net.Addr, key gossh.Pu
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return err
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // the lock ends with the descriptor
 	if err := v.load(); err != nil {
 		return err
 	}

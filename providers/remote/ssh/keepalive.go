@@ -44,7 +44,7 @@ func (c *Conn) keepalive(interval time.Duration, count int) {
 		case asked <- struct{}{}:
 			// It returns at the latest when the connection is closed.
 			c.start(func() {
-				c.client.SendRequest("keepalive@openssh.com", true, nil)
+				_, _, _ = c.client.SendRequest("keepalive@openssh.com", true, nil)
 				<-asked
 			})
 		default:

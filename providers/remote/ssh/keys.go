@@ -168,7 +168,7 @@ func (c *collector) askAgent(ctx context.Context, socket string) {
 		return
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
+		_ = conn.SetDeadline(deadline) // fails on a connection that is closed, as its next use does
 	}
 	signers, err := agent.NewClient(conn).Signers()
 	if err != nil {
@@ -261,10 +261,13 @@ func (c *collector) fileKey(pub gossh.PublicKey, name string) remote.Key {
 	return k
 }
 
+// keyAlgoDSA is spelled here: the library's own name for it is deprecated, and the keys are still found in files.
+const keyAlgoDSA = "ssh-dss"
+
 // weak reports a key that is not to be used: DSA, or short RSA.
 func weak(pub gossh.PublicKey) bool {
 	pub = bare(pub)
-	if pub.Type() == gossh.InsecureKeyAlgoDSA {
+	if pub.Type() == keyAlgoDSA {
 		return true
 	}
 	ck, ok := pub.(gossh.CryptoPublicKey)

@@ -24,7 +24,7 @@ func (c *Conn) Listen(ctx context.Context, network, addr string) (net.Listener, 
 	if err := ctx.Err(); err != nil {
 		return nil, c.fail(remote.StageRequest, ctxClass(ctx), op, err)
 	}
-	inner, err := await(ctx, c, remote.StageRequest, op,
+	inner, err := await(ctx, c.asking(remote.StageRequest, op),
 		func() (net.Listener, error) { return c.client.Listen(network, addr) },
 		func(ln net.Listener) { ln.Close() })
 	if err != nil {
@@ -96,7 +96,7 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
-		await(l.ctx, l.conn, remote.StageRequest, l.op,
+		_, _ = await(l.ctx, l.conn.asking(remote.StageRequest, l.op),
 			func() (struct{}, error) { return struct{}{}, l.Listener.Close() }, func(struct{}) {})
 		for {
 			select {

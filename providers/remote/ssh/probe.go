@@ -44,33 +44,18 @@ func probeCommand(path string) remote.Command {
 }
 
 func parseProbe(out []byte) probe {
-	var p probe
+	told := map[string]string{}
 	for line := range strings.Lines(string(out)) {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "stowage-probe ")
-		if !ok {
-			continue
-		}
-		key, value, _ := strings.Cut(rest, " ")
-		switch key {
-		case "kind":
-			p.kind = value
-		case "access":
-			p.access = true
-		case "user":
-			p.user = value
-		case "groups":
-			p.groups = value
-		case "owner":
-			p.owner = value
-		case "docker":
-			p.docker = true
-		case "listening":
-			p.listening = true
-		case "end":
-			p.complete = true
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "stowage-probe "); ok {
+			key, value, _ := strings.Cut(rest, " ")
+			told[key] = value
 		}
 	}
-	return p
+	yes := func(key string) bool { return told[key] == "yes" }
+	return probe{
+		kind: told["kind"], user: told["user"], groups: told["groups"], owner: told["owner"],
+		access: yes("access"), docker: yes("docker"), listening: yes("listening"), complete: yes("end"),
+	}
 }
 
 // group and mode of the socket, of a line of ls -ld.
@@ -88,7 +73,7 @@ func (p probe) socketOwner() (owner, group string) {
 // the same socket at once share one look.
 func (c *Conn) afterRefusal(ctx context.Context, path string, refusal error) (net.Conn, error) {
 	op := "open " + path
-	_, err := await(ctx, c, remote.StageChannel, op, func() (struct{}, error) {
+	_, err := await(ctx, c.asking(remote.StageChannel, op), func() (struct{}, error) {
 		_, err, _ := c.probes.Do(path, func() (any, error) {
 			if c.Mode() == DialStdio {
 				return nil, nil
@@ -105,9 +90,7 @@ func (c *Conn) afterRefusal(ctx context.Context, path string, refusal error) (ne
 	if c.Mode() == DialStdio {
 		return c.dialStdio(ctx, path)
 	}
-	conn, err := await(ctx, c, remote.StageChannel, op,
-		func() (net.Conn, error) { return c.client.Dial("unix", path) },
-		func(conn net.Conn) { conn.Close() })
+	conn, err := c.open(ctx, op, "unix", path)
 	if err != nil {
 		return nil, c.asError(remote.StageChannel, op, err)
 	}
@@ -133,9 +116,7 @@ func (c *Conn) examine(ctx context.Context, path string, refusal error) error {
 		return err
 	}
 	// It is there and may be used. Once more, for an engine that was just starting.
-	conn, err := await(ctx, c, remote.StageChannel, op,
-		func() (net.Conn, error) { return c.client.Dial("unix", path) },
-		func(conn net.Conn) { conn.Close() })
+	conn, err := c.open(ctx, op, "unix", path)
 	if err == nil {
 		return conn.Close()
 	}
@@ -200,7 +181,7 @@ func (c *Conn) tryStdio(ctx context.Context, path string) error {
 		return err
 	}
 	defer conn.Close()
-	_, err = await(ctx, c, remote.StageRequest, "open "+path, func() (struct{}, error) {
+	_, err = await(ctx, c.asking(remote.StageRequest, "open "+path), func() (struct{}, error) {
 		if _, err := io.WriteString(conn, "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"); err != nil {
 			return struct{}{}, err
 		}

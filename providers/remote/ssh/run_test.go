@@ -127,7 +127,7 @@ func TestListen(t *testing.T) {
 			got, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			if want := fmt.Sprint("/a ", body); err != nil || string(got) != want {
-				return fmt.Errorf("got %q, %v", got, err)
+				return fmt.Errorf("got %q, %w", got, err)
 			}
 		}
 		return nil

@@ -56,7 +56,7 @@ func (c *Conn) openSession(ctx context.Context, line, op string, limit int) (*se
 	var s *session
 	var err error
 	for wait := sessionWait; ; wait *= 2 {
-		s, err = await(ctx, c, remote.StageChannel, op,
+		s, err = await(ctx, c.asking(remote.StageChannel, op),
 			func() (*session, error) { return c.startSession(line, limit) },
 			func(s *session) { s.close() })
 		if err == nil {
@@ -121,7 +121,7 @@ func (s *session) watch(requests <-chan *gossh.Request) {
 			}
 		}
 		if r.WantReply {
-			r.Reply(false, nil)
+			_ = r.Reply(false, nil) // a channel that is gone wants no reply
 		}
 	}
 }
@@ -132,7 +132,7 @@ func (s *session) drain() {
 	for {
 		n, err := s.channel.Stderr().Read(buf)
 		s.mu.Lock()
-		s.err.Write(buf[:n])
+		_, _ = s.err.Write(buf[:n]) // Capped never fails
 		s.mu.Unlock()
 		if err != nil {
 			return
@@ -185,11 +185,12 @@ func (c *Conn) finish(ctx context.Context, s *session, cmd remote.Command) (remo
 	c.start(func() {
 		// A command need not read its input: an error here is no failure of it.
 		if cmd.Stdin != nil {
-			io.Copy(s.channel, cmd.Stdin)
+			_, _ = io.Copy(s.channel, cmd.Stdin)
 		}
-		s.channel.CloseWrite()
+		_ = s.channel.CloseWrite()
 	})
-	if !c.start(func() { defer close(read); io.Copy(&stdout, s.channel) }) {
+	// Output that was cut off is told by the missing exit status.
+	if !c.start(func() { defer close(read); _, _ = io.Copy(&stdout, s.channel) }) {
 		return remote.Output{}, c.broken(op)
 	}
 	var cut error
@@ -205,7 +206,7 @@ func (c *Conn) finish(ctx context.Context, s *session, cmd remote.Command) (remo
 	}
 	if cut != nil {
 		c.start(func() {
-			s.channel.SendRequest("signal", false, gossh.Marshal(struct{ Signal string }{"KILL"}))
+			_, _ = s.channel.SendRequest("signal", false, gossh.Marshal(struct{ Signal string }{"KILL"}))
 			s.close()
 		})
 		return remote.Output{}, c.fail(remote.StageRequest, ctxClass(ctx), op, cut)

@@ -63,19 +63,7 @@ func TestSilentPeer(t *testing.T) {
 
 func TestPeerOfAnotherProtocol(t *testing.T) {
 	w := newWorld(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		conn, err := ln.Accept()
-		if err == nil {
-			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
-			conn.Close()
-		}
-	}()
-	s := &sshd{w: w, port: ln.Addr().(*net.TCPAddr).Port}
+	s := &sshd{w: w, port: greeter(t, "HTTP/1.1 400 Bad Request\r\n\r\n").Port}
 	if e := refused(t, s.config(), remote.ErrUnreachable); e.Stage != remote.StageHandshake {
 		t.Errorf("stage: got %q", e.Stage)
 	}

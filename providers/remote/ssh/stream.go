@@ -36,9 +36,7 @@ func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn,
 	default:
 		return nil, c.fail(remote.StageConfig, remote.ErrConfig, op, fmt.Errorf("unknown network %q", network))
 	}
-	conn, err := await(ctx, c, remote.StageChannel, op,
-		func() (net.Conn, error) { return c.client.Dial(network, addr) },
-		func(conn net.Conn) { conn.Close() })
+	conn, err := c.open(ctx, op, network, addr)
 	if err == nil {
 		return &stream{Conn: conn, owner: c, op: op}, nil
 	}
@@ -54,6 +52,13 @@ func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn,
 		return nil, e
 	}
 	return c.afterRefusal(ctx, addr, err)
+}
+
+// open asks the host for one stream.
+func (c *Conn) open(ctx context.Context, op, network, addr string) (net.Conn, error) {
+	return await(ctx, c.asking(remote.StageChannel, op),
+		func() (net.Conn, error) { return c.client.Dial(network, addr) },
+		func(conn net.Conn) { conn.Close() })
 }
 
 // checkSocket takes absolute paths without control bytes. sun_path holds 107.
@@ -163,7 +168,7 @@ func newStdioStream(ctx context.Context, c *Conn, s *session, path string) *stdi
 
 // Read returns io.EOF only when the process has ended well.
 func (s *stdioStream) Read(p []byte) (int, error) {
-	n, err := s.session.channel.Read(p)
+	n, err := s.channel.Read(p)
 	if n > 0 {
 		s.got.Store(true)
 	}
@@ -173,7 +178,7 @@ func (s *stdioStream) Read(p []byte) (int, error) {
 	if !s.owner.alive() {
 		return n, s.owner.broken("open " + s.path)
 	}
-	if !errors.Is(err, io.EOF) || s.session.closedByUs() {
+	if !errors.Is(err, io.EOF) || s.closedByUs() {
 		return n, err
 	}
 	select {
@@ -213,17 +218,17 @@ func (s *stdioStream) failure() error {
 }
 
 func (s *stdioStream) Write(p []byte) (int, error) {
-	n, err := s.session.channel.Write(p)
+	n, err := s.channel.Write(p)
 	if err != nil && !s.owner.alive() {
 		err = s.owner.broken("open " + s.path)
 	}
 	return n, err
 }
 
-func (s *stdioStream) CloseWrite() error { return s.session.channel.CloseWrite() }
+func (s *stdioStream) CloseWrite() error { return s.channel.CloseWrite() }
 
 func (s *stdioStream) Close() error {
-	s.once.Do(s.session.close)
+	s.once.Do(s.close)
 	return nil
 }
 

@@ -53,19 +53,7 @@ func TestStreamsAreForwarded(t *testing.T) {
 
 func TestStreamToTCP(t *testing.T) {
 	_, _, c := ready(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		conn, err := ln.Accept()
-		if err == nil {
-			io.WriteString(conn, "hello")
-			conn.Close()
-		}
-	}()
-	conn, err := c.DialContext(t.Context(), "tcp", ln.Addr().String())
+	conn, err := c.DialContext(t.Context(), "tcp", greeter(t, "hello").String())
 	if err != nil {
 		t.Fatal(err)
 	}
