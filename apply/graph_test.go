@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,8 +24,10 @@ func parse(text string) []plan.Step {
 			s.Kind = plan.KindRecord
 		}
 		for _, n := range f[1:] {
-			var i int
-			fmt.Sscan(n, &i)
+			i, err := strconv.Atoi(n)
+			if err != nil {
+				panic(err)
+			}
 			s.Needs = append(s.Needs, i)
 		}
 		steps = append(steps, s)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,7 +86,7 @@ func TestLabelsReadBack(t *testing.T) {
 	if labels["team"] != "x" {
 		t.Error("the workload's own label is gone")
 	}
-	if _, err := ParseLabels(map[string]string{"team": "x"}); err != ErrNotOurs {
+	if _, err := ParseLabels(map[string]string{"team": "x"}); !errors.Is(err, ErrNotOurs) {
 		t.Errorf("a stranger's labels: %v, want ErrNotOurs", err)
 	}
 	for _, l := range []string{LabelWorkload, LabelSlot, LabelGeneration, LabelRelease} {
@@ -94,7 +95,7 @@ func TestLabelsReadBack(t *testing.T) {
 			damaged[k] = v
 		}
 		delete(damaged, l)
-		if _, err := ParseLabels(damaged); err == nil || err == ErrNotOurs {
+		if _, err := ParseLabels(damaged); err == nil || errors.Is(err, ErrNotOurs) {
 			t.Errorf("without %s: %v, want an error that says so", l, err)
 		}
 	}

@@ -29,7 +29,7 @@ func containerOf(j container.InspectResponse) (fleet.Container, error) {
 		Restart: restartOf(j.HostConfig.RestartPolicy),
 	}
 	if h := j.State.Health; h != nil && h.Status != "none" {
-		c.Health = string(h.Status)
+		c.Health = h.Status
 	}
 	// Labels that are damaged make it a stranger's: who made it cannot be told.
 	if identity, err := fleet.ParseLabels(j.Config.Labels); err == nil {

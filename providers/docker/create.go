@@ -73,7 +73,7 @@ func (e *Engine) undo(ctx context.Context, id string, adopted bool, err error) e
 }
 
 func classIn(err error) error {
-	if e, ok := err.(*providers.Error); ok {
+	if e, ok := errors.AsType[*providers.Error](err); ok {
 		return e.Class
 	}
 	return providers.ErrInvalid

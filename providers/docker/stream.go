@@ -175,12 +175,13 @@ func (e *Engine) attend(ctx context.Context, exec string, stream types.HijackedR
 	defer cut()
 	if x.Stdin != nil {
 		go func() {
-			io.Copy(stream.Conn, x.Stdin)
+			// A command need not read its input: an error here is no failure of it.
+			_, _ = io.Copy(stream.Conn, x.Stdin)
 			if x.TTY {
-				stream.Conn.Write([]byte{endOfInput})
+				_, _ = stream.Conn.Write([]byte{endOfInput})
 				return
 			}
-			stream.CloseWrite()
+			_ = stream.CloseWrite()
 		}()
 	}
 	if x.Resize != nil {
@@ -213,7 +214,7 @@ func (e *Engine) resize(ctx context.Context, exec string, sizes <-chan providers
 			if !ok {
 				return
 			}
-			e.api.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: s.Rows, Width: s.Columns})
+			_ = e.api.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: s.Rows, Width: s.Columns})
 		case <-ctx.Done():
 			return
 		}

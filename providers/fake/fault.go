@@ -284,9 +284,9 @@ func (c Call) error(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*providers.Error); ok {
+	if e, ok := errors.AsType[*providers.Error](err); ok {
 		if e.Op != "" {
-			return e
+			return err
 		}
 		return &providers.Error{Op: string(c.Op), Object: c.Object, Class: e.Class, Err: e.Err}
 	}

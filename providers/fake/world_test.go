@@ -97,7 +97,9 @@ func TestKillAt(t *testing.T) {
 		e := connect(t, w, "a")
 		w.KillAt(2, when)
 		for i := range 3 {
-			e.Create(t.Context(), request(i))
+			if _, err := e.Create(t.Context(), request(i)); err == nil && w.Killed() {
+				t.Errorf("create %d was done by a process that was killed", i)
+			}
 		}
 		if !w.Killed() {
 			t.Error("not killed")

@@ -65,7 +65,7 @@ func testLogs(t *testing.T, b *bench) {
 		t.Errorf("a long line came as %d lines", len(got))
 	}
 	enough := errors.New("enough")
-	if err := b.Engine.Logs(b.ctx, id, providers.LogOptions{Tail: -1}, func(providers.LogLine) error { return enough }); err != enough {
+	if err := b.Engine.Logs(b.ctx, id, providers.LogOptions{Tail: -1}, func(providers.LogLine) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("got %v, want emit's own error", err)
 	}
 }
