@@ -24,6 +24,7 @@ func (m *maker) build() {
 	m.cleanNetworks()
 	m.cleanVolumes()
 	m.freePorts()
+	m.freeRoom()
 	m.forgetHosts()
 }
 

@@ -93,6 +93,7 @@ func (m *maker) emitRun(s *slot, needs ...int) int {
 		Kind: KindRun, Host: h.Name, Instance: inst, Image: image,
 		Record: Record{PutReplica: m.replicas.put(state.Replica{
 			Replica: s.id, Generation: gen, Host: h.Name, Revision: w.rev, HostPorts: s.place.HostPorts, Release: m.plan.Release,
+			Reason: s.reason,
 		})},
 	}
 	networks := m.networksFor(h, w)
@@ -129,6 +130,9 @@ func (m *maker) emitRemove(s *slot, from fleet.HostName, c *fleet.Container, r R
 	n := m.step(s, Step{Kind: KindRemove, Host: from, Container: m.named(c), Record: r}, needs...)
 	h := m.host(from)
 	h.removes = append(h.removes, n)
+	if s.action != Replace {
+		h.leaves = append(h.leaves, n)
+	}
 	return n
 }
 

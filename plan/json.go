@@ -24,6 +24,9 @@ type jsonPlan struct {
 	Skipped        []Skipped             `json:"unknown_hosts,omitempty"`
 	Loads          []fleet.Load          `json:"host_loads,omitempty"`
 	Exposed        []Exposure            `json:"exposed,omitempty"`
+	Unplaced       []Unplaced            `json:"unplaced,omitempty"`
+	Survival       *fleet.Survival       `json:"survival,omitempty"`
+	WhatIf         []string              `json:"what_if,omitempty"`
 	Counts         Counts                `json:"counts"`
 	Timestamp      time.Time             `json:"timestamp"`
 	Errored        bool                  `json:"errored"`
@@ -75,7 +78,8 @@ func (p *Plan) JSON() ([]byte, error) {
 	out := jsonPlan{
 		FormatVersion: jsonVersion, StowageVersion: p.Tool, ID: p.ID, Fleet: p.Name, Mode: p.Mode,
 		Changes: p.JSONChanges(), Skipped: p.Skipped, Loads: p.Loads, Exposed: p.Exposed,
-		Counts: p.Counts(), Timestamp: p.Created, Applyable: !p.Empty(), Complete: len(p.Skipped) == 0,
+		Unplaced: p.Unplaced, Survival: p.Survival, WhatIf: p.WhatIf,
+		Counts: p.Counts(), Timestamp: p.Created, Applyable: !p.Empty() && p.WhatIf == nil, Complete: len(p.Skipped)+len(p.Unplaced) == 0,
 	}
 	for _, d := range p.Drift {
 		out.Drift = append(out.Drift, jsonDrift{string(d.Addr), d.Host, d.What, d.Will})

@@ -18,8 +18,9 @@ type Input struct {
 	View       fleet.View      // what was observed
 	Inventory  Inventory       // of these two, see Match
 	Assignment fleet.Assignment
-	Images     []ImageNote // from Pin
-	Answers    Answers     // that Pin was given
+	Survival   *fleet.Survival // of the assignment; nil: not asked
+	Images     []ImageNote     // from Pin
+	Answers    Answers         // that Pin was given
 	Options    Options
 }
 
@@ -35,9 +36,18 @@ type Options struct {
 	Replaces []fleet.Addr // replaced even where nothing changed
 	Volumes  bool         // with Destroy: volumes too, and their data
 
+	WhatIf *WhatIf // nil: the plan is meant
+
 	Config    string                     // digest of the configuration
 	Variables map[string]json.RawMessage // that it was evaluated with, without sensitive ones
 	Judge     *Judge                     // nil: Docker()
+}
+
+// WhatIf is what is supposed in a plan that only answers a question. The desired fleet and the view are as supposed
+// already.
+type WhatIf struct {
+	Lost []fleet.HostName // whose replicas go elsewhere, though nobody can take them away there
+	Text []string         // what is supposed, for people
 }
 
 // Make compares the desired fleet with what is recorded and observed, and returns the steps from one to the other.
@@ -90,6 +100,9 @@ type maker struct {
 	pinIDs        map[fleet.Image]map[string]bool // the engines' ids of a pinned image
 	imageProblems map[string]bool                 // reported
 
+	waits     map[fleet.ReplicaID]bool   // without a place; what stands of it is left alone
+	displaced map[fleet.ReplicaID]string // likewise, but it has to make room: why
+
 	builder
 }
 
@@ -105,6 +118,7 @@ type host struct {
 	fleet.Host
 	declared bool
 	recorded bool
+	lost     bool               // supposed to be
 	obs      *fleet.Observation // nil: silent
 	why      string             // with nil: why
 	owed     []string
@@ -117,6 +131,7 @@ type host struct {
 	imageStep   map[string]int // by pin
 	freed       map[hostPort]int
 	removes     []int // of containers
+	leaves      []int // those of them that make room
 	stays       bool  // something of ours is on it once the plan is carried out
 }
 
@@ -163,6 +178,7 @@ func newMaker(in Input) *maker {
 		ops:    map[*fleet.Container][]fleet.OpID{},
 
 		recorded: map[objectKey]bool{}, pinIDs: map[fleet.Image]map[string]bool{}, imageProblems: map[string]bool{},
+		waits: map[fleet.ReplicaID]bool{}, displaced: map[fleet.ReplicaID]string{},
 	}
 	for _, v := range m.snap.Volumes {
 		m.recorded[objectKey{"volume", v.Host, v.Engine}] = true
@@ -180,9 +196,15 @@ func newMaker(in Input) *maker {
 		Format: Format, ID: m.opt.ID, Tool: m.opt.Tool, Fleet: m.snap.Meta.ID, Name: m.snap.Meta.Name,
 		Mode: m.opt.Mode, Created: m.opt.Now, Config: m.opt.Config, Variables: m.opt.Variables,
 		Release: m.snap.Release + 1, Specs: map[fleet.Revision]fleet.Spec{},
-		Loads: in.Assignment.Loads,
+		Loads: in.Assignment.Loads, Survival: in.Survival,
 	}
 	m.addHosts()
+	if w := m.opt.WhatIf; w != nil {
+		m.plan.WhatIf = w.Text
+		for _, n := range w.Lost {
+			m.host(n).lost = true
+		}
+	}
 	return m
 }
 

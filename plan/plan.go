@@ -58,6 +58,21 @@ type Plan struct {
 	Images   []ImageNote    `json:"images,omitempty"`
 	Outputs  []OutputChange `json:"outputs,omitempty"`
 	Warnings diag.List      `json:"warnings,omitempty"`
+
+	Unplaced []Unplaced      `json:"unplaced,omitempty"` // replicas without a place that the plan goes on without
+	Survival *fleet.Survival `json:"survival,omitempty"` // nil: not asked, as with Destroy
+
+	// WhatIf is what was supposed when the plan was made, one line each for people. Such a plan is an answer: it is
+	// neither saved nor carried out.
+	WhatIf []string `json:"what_if,omitempty"`
+}
+
+// Unplaced is replicas of one workload that no host takes.
+type Unplaced struct {
+	Workload fleet.WorkloadName `json:"workload"`
+	Slots    []fleet.Slot       `json:"slots"`
+	Why      []string           `json:"why"`             // for people, one line each
+	Waits    bool               `json:"waits,omitempty"` // for room that replicas of higher priority hold
 }
 
 // Guard is one record that the plan relies on. 0 is "does not exist".

@@ -8,7 +8,8 @@ import (
 	"github.com/stowage-run/stowage/fleet"
 )
 
-// refusals turns what the scheduler could not place into messages.
+// refusals turns what the scheduler could not place into messages. What waits for room that others of higher priority
+// hold is no mistake, and an answer to what-if is there to say what has no place: the plan goes on without these.
 func (m *maker) refusals() {
 	if m.opt.Mode != Normal {
 		return
@@ -18,7 +19,17 @@ func (m *maker) refusals() {
 		if w.want == nil || !m.sel.object(w.addr) && !m.refusedTarget(r) {
 			continue
 		}
-		m.diags = append(m.diags, m.refusal(r, w))
+		if !r.Outranked && m.opt.WhatIf == nil {
+			m.diags = append(m.diags, m.refusal(r, w))
+			continue
+		}
+		for _, s := range r.Slots {
+			m.waits[fleet.ReplicaID{Workload: r.Workload, Slot: s}] = true
+		}
+		m.plan.Unplaced = append(m.plan.Unplaced, Unplaced{Workload: r.Workload, Slots: r.Slots, Why: filterLines(r), Waits: r.Outranked})
+	}
+	for _, d := range m.in.Assignment.Displaced {
+		m.displaced[d.Replica] = d.Reason
 	}
 }
 
@@ -35,6 +46,20 @@ func (m *maker) refusal(r fleet.Refusal, w *work) diag.Diagnostic {
 		Affected: "Nothing was changed.",
 		Remedy:   "Add a host, free one, or ask for less.",
 	}
+	lines := filterLines(r)
+	if holders := m.portHolders(w); len(holders) > 0 {
+		d.Code, d.Remedy = diag.CodePortTaken, "Stop what has the port, or choose another one."
+		lines = append(lines, holders...)
+	}
+	d.Detail = strings.Join(lines, ".\n")
+	if d.Detail != "" {
+		d.Detail += "."
+	}
+	return d
+}
+
+// filterLines says what keeps replicas from every host, a filter a line.
+func filterLines(r fleet.Refusal) []string {
 	var lines []string
 	for _, f := range r.Filters {
 		if f.Hosts == 0 {
@@ -46,15 +71,7 @@ func (m *maker) refusal(r fleet.Refusal, w *work) diag.Diagnostic {
 		}
 		lines = append(lines, line)
 	}
-	if holders := m.portHolders(w); len(holders) > 0 {
-		d.Code, d.Remedy = diag.CodePortTaken, "Stop what has the port, or choose another one."
-		lines = append(lines, holders...)
-	}
-	d.Detail = strings.Join(lines, ".\n")
-	if d.Detail != "" {
-		d.Detail += "."
-	}
-	return d
+	return lines
 }
 
 // portHolders names the strangers that hold a workload's fixed ports.

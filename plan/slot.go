@@ -70,11 +70,16 @@ func (s *slot) addr() fleet.Addr {
 func (m *maker) decideAll() {
 	for i := range m.slots {
 		s := &m.slots[i]
-		if !m.sel.slot(s) {
+		why, displaced := m.displaced[s.id]
+		switch {
+		case !m.sel.slot(s), m.waits[s.id] && !displaced:
 			s.left = true
-			continue
+		default:
+			m.decide(s)
 		}
-		m.decide(s)
+		if displaced && s.action == Delete {
+			s.reason = why
+		}
 	}
 }
 
@@ -118,9 +123,12 @@ func (m *maker) decideUnknown(s *slot) {
 	switch {
 	case !s.wanted():
 		m.owe(s.have.Host, "remove "+string(s.addr()))
-	case !h.declared && s.place.Host != s.have.Host && m.host(s.place.Host).known():
+	case (h.lost || !h.declared) && s.place.Host != s.have.Host && m.host(s.place.Host).known():
 		s.left = false
 		s.action, s.reason = Move, string(fleet.HostAddr(s.have.Host))+" is not in the configuration and does not answer"
+		if h.lost {
+			s.reason = s.place.Reason
+		}
 		if r := s.have.Revision(); r != s.work.rev && r != Changing {
 			s.delta = m.delta(s.have.Revision(), s.work)
 		}

@@ -57,9 +57,12 @@ var legend = []struct {
 // Text writes the plan for people. Text from outside (labels, an engine's words) is in it as it came: who prints it cleans it.
 func (p *Plan) Text(s Style) string {
 	t := &text{plan: p, style: s}
+	t.whatIf()
 	t.drift()
 	if p.Empty() {
+		t.unplaced()
 		t.skipped()
+		t.survival()
 		t.nothing()
 		return t.String()
 	}
@@ -68,7 +71,9 @@ func (p *Plan) Text(s Style) string {
 	t.loads()
 	t.exposed()
 	t.images()
+	t.unplaced()
 	t.skipped()
+	t.survival()
 	if len(p.Changes) > 0 {
 		t.printf("%s\n", p.CountsLine(s))
 	}
@@ -271,14 +276,18 @@ func groupChanges(changes []Change) [][]*Change {
 	return out
 }
 
-// slotRanges writes slots as people do: "0..2,5".
 func slotRanges(g []*Change) string {
-	var slots []int
+	var slots []fleet.Slot
 	for _, c := range g {
 		r, _ := c.Addr.Replica()
-		slots = append(slots, int(r.Slot))
+		slots = append(slots, r.Slot)
 	}
-	slices.SortFunc(slots, cmp.Compare[int])
+	slices.SortFunc(slots, cmp.Compare[fleet.Slot])
+	return ranges(slots)
+}
+
+// ranges writes slots, which are sorted, as people do: "0..2,5".
+func ranges(slots []fleet.Slot) string {
 	var b strings.Builder
 	for i := 0; i < len(slots); {
 		j := i

@@ -166,7 +166,11 @@ func (t *text) outputs() {
 
 // hostList names up to five hosts.
 func hostList(hosts []fleet.HostName) string {
-	names := texts(hosts)
+	return few(texts(hosts))
+}
+
+// few names up to five.
+func few(names []string) string {
 	if len(names) > 5 {
 		return strings.Join(names[:5], ", ") + fmt.Sprintf(" and %d more", len(names)-5)
 	}

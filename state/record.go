@@ -24,6 +24,7 @@ type Replica struct {
 	Revision   fleet.Revision    `json:"revision"`            // of the spec last sent
 	HostPorts  map[string]uint16 `json:"host_ports,omitempty"`
 	Release    fleet.Release     `json:"release"`
+	Reason     string            `json:"reason,omitempty"` // why its last container was made where it is, for people
 	Changed    time.Time         `json:"changed"`
 }
 
