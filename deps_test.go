@@ -43,7 +43,7 @@ const allowed = `
 	TEST     = github.com/rogpeppe/go-internal github.com/creack/pty
 
 	# The vocabulary, and what has no domain: the standard library only.
-	NONE < fleet, diag, internal/plaintext, internal/webimage, examples/web;
+	NONE < fleet, diag, internal/plaintext, examples/web;
 
 	# Pure: values in, values out.
 	fleet < schedule;
@@ -71,6 +71,7 @@ const allowed = `
 	# Real hosts. It knows nothing of the tool, which knows nothing of it.
 	SSH, SYNC, SYS < internal/testfleet;
 	internal/testfleet < internal/testfleet/cmd/fleet, internal/testfleet/cmd/localengine;
+	REGISTRY < internal/webimage;
 	internal/webimage < internal/webimage/cmd/webimage;
 	diag < docs/generate;
 
