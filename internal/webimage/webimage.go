@@ -1,16 +1,12 @@
 // Package webimage builds the image of examples/web from nothing but Go: a static
 // program as the only file, in an archive that every engine loads. No registry, no
 // base image and no engine is needed to build it.
-//
-// The archive is written by hand, with archive/tar: the format is three files.
 package webimage
 
 import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +14,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 // Image says what to build. Two images that are equal give the same bytes when the
@@ -45,28 +47,23 @@ func (i Image) WriteFile(ctx context.Context, path string) error {
 
 // Archive is WriteFile into memory, a few MiB.
 func (i Image) Archive(ctx context.Context) ([]byte, error) {
+	tag, err := name.NewTag(i.Tag)
+	if err != nil {
+		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
+	}
 	web, err := i.compile(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
 	}
-	layer, err := tarball(file{"web", 0o755, web})
+	image, err := i.assemble(web)
 	if err != nil {
 		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
 	}
-	config, err := json.Marshal(i.config(layer))
-	if err != nil {
+	var archive bytes.Buffer
+	if err := tarball.Write(tag, image, &archive); err != nil {
 		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
 	}
-	configName, layerName := digest(config)+".json", digest(layer)+"/layer.tar"
-	manifest, err := json.Marshal([]manifestEntry{{configName, []string{i.Tag}, []string{layerName}}})
-	if err != nil {
-		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
-	}
-	archive, err := tarball(file{configName, 0o644, config}, file{layerName, 0o644, layer}, file{"manifest.json", 0o644, manifest})
-	if err != nil {
-		return nil, fmt.Errorf("build image %s: %w", i.Tag, err)
-	}
-	return archive, nil
+	return archive.Bytes(), nil
 }
 
 func (i Image) compile(ctx context.Context) ([]byte, error) {
@@ -85,74 +82,40 @@ func (i Image) compile(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(out)
 }
 
-type file struct {
-	name string
-	mode int64
-	data []byte
+func (i Image) assemble(web []byte) (v1.Image, error) {
+	layer, err := layerOf(web)
+	if err != nil {
+		return nil, err
+	}
+	created := v1.Time{Time: time.Unix(0, 0).UTC()}
+	if !i.Created.IsZero() {
+		created.Time = i.Created.UTC()
+	}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+		Architecture: runtime.GOARCH, OS: "linux", Created: created, RootFS: v1.RootFS{Type: "layers"},
+		Config: v1.Config{
+			User: "65532:65532", ExposedPorts: map[string]struct{}{"8080/tcp": {}}, Entrypoint: []string{"/web"}, StopSignal: "SIGTERM",
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: created, CreatedBy: "go build " + program}})
 }
 
-// tarball holds no time and no owner, so that the same files are the same bytes.
-func tarball(files ...file) ([]byte, error) {
+// layerOf holds no time and no owner, so that the same program is the same layer.
+// crane.Layer would do, but for the mode: its files cannot be executed.
+func layerOf(web []byte) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for _, f := range files {
-		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: time.Unix(0, 0)}
-		if err := w.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := io.Copy(w, bytes.NewReader(f.data)); err != nil {
-			return nil, err
-		}
+	if err := w.WriteHeader(&tar.Header{Name: "web", Mode: 0o755, Size: int64(len(web)), ModTime: time.Unix(0, 0)}); err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(web); err != nil {
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
-}
-
-func digest(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
-
-type manifestEntry struct {
-	Config   string
-	RepoTags []string
-	Layers   []string
-}
-
-// imageConfig is the part of the image format that a single static program needs.
-type imageConfig struct {
-	Architecture string    `json:"architecture"`
-	OS           string    `json:"os"`
-	Created      time.Time `json:"created"`
-	Config       struct {
-		User         string
-		ExposedPorts map[string]struct{}
-		Entrypoint   []string
-		StopSignal   string
-	} `json:"config"`
-	RootFS struct {
-		Type    string   `json:"type"`
-		DiffIDs []string `json:"diff_ids"`
-	} `json:"rootfs"`
-	History []history `json:"history"`
-}
-
-type history struct {
-	Created   time.Time `json:"created"`
-	CreatedBy string    `json:"created_by"`
-}
-
-func (i Image) config(layer []byte) imageConfig {
-	created := time.Unix(0, 0).UTC()
-	if !i.Created.IsZero() {
-		created = i.Created.UTC()
-	}
-	c := imageConfig{Architecture: runtime.GOARCH, OS: "linux", Created: created}
-	c.Config.User = "65532:65532"
-	c.Config.ExposedPorts = map[string]struct{}{"8080/tcp": {}}
-	c.Config.Entrypoint = []string{"/web"}
-	c.Config.StopSignal = "SIGTERM"
-	c.RootFS.Type = "layers"
-	c.RootFS.DiffIDs = []string{"sha256:" + digest(layer)}
-	c.History = []history{{created, "go build " + program}}
-	return c
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
 }
