@@ -9,24 +9,20 @@ import (
 	"github.com/stowage-run/stowage/state"
 )
 
-// facts are what else a placement depends on.
-type facts struct {
-	answers plan.Answers
-	frozen  map[fleet.WorkloadName]bool
-	mode    plan.Mode
-}
-
 // question is what the scheduler is told.
-func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.Inventory, also facts) schedule.Input {
+func question(in *plan.Input, frozen map[fleet.WorkloadName]bool, rebalance bool) schedule.Input {
+	f, snap, view, inv := in.Desired, in.Snapshot, in.View, &in.Inventory
 	q := schedule.Input{
 		Fleet:   f,
 		Current: make(map[fleet.ReplicaID]schedule.Current, len(inv.Slots)),
 		Hosts:   make(map[fleet.HostName]schedule.HostFacts, len(view.Hosts)),
 		Volumes: volumesOf(f, snap, view),
-		Archs:   archsOf(f, also.answers),
-		Frozen:  also.frozen,
+		Archs:   archsOf(f, in.Answers),
+		Frozen:  frozen,
+
+		Rebalance: rebalance,
 	}
-	if also.mode == plan.Destroy {
+	if in.Options.Mode == plan.Destroy {
 		bare := *f
 		bare.Workloads = nil
 		q.Fleet = &bare
@@ -34,6 +30,11 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 	for h, s := range view.Hosts {
 		if s.Observation != nil {
 			q.Hosts[h] = hostFacts(s.Observation, f)
+		}
+	}
+	if w := in.Options.WhatIf; w != nil {
+		for _, h := range w.Lost {
+			q.Hosts[h] = schedule.HostFacts{Lost: true}
 		}
 	}
 	l := ledger{snap: snap, view: view, volumes: q.Volumes}
@@ -48,7 +49,10 @@ func question(f *fleet.Fleet, snap *state.Snapshot, view fleet.View, inv *plan.I
 
 // hostFacts is what a host says of itself, and what strangers hold on it.
 func hostFacts(o *fleet.Observation, f *fleet.Fleet) schedule.HostFacts {
-	facts := schedule.HostFacts{Known: true, Capacity: o.Engine.Capacity, Arch: o.Engine.Arch}
+	e := o.Engine
+	facts := schedule.HostFacts{
+		Known: true, Capacity: e.Capacity, Arch: e.Arch, OS: e.OS, Engine: e.Kind, EngineVersion: e.Version,
+	}
 	for _, c := range o.Foreign {
 		facts.Taken = append(facts.Taken, c.HostPorts...)
 	}
@@ -108,6 +112,7 @@ func (l *ledger) current(h *plan.Holding) (schedule.Current, bool) {
 		l.revision, l.spec = r, l.snap.Specs[r]
 	}
 	c.HostPorts = h.HostPorts(&l.spec)
+	c.Unhealthy = h.Container != nil && (h.Container.Health == "unhealthy" || h.Container.Phase == fleet.PhaseRestarting)
 	return c, true
 }
 

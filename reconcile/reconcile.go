@@ -54,6 +54,9 @@ type Options struct {
 	Replaces []fleet.Addr
 	Volumes  bool // with plan.Destroy: volumes too, and their data
 
+	Rebalance bool         // also move what could stay, as little as restores the spread
+	Suppose   *Supposition // nil: nothing; else the plan is an answer that is never carried out
+
 	// NoRefresh plans from the record alone, as if every host were as recorded. Hosts on which an earlier
 	// run left something open are looked at all the same.
 	NoRefresh bool
@@ -66,38 +69,53 @@ type Options struct {
 // lock, and works with hosts that do not answer: they are unknown, stay as they are, and stand in
 // Plan.Skipped. Mistakes of people come as a *diag.ListError.
 func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error) {
-	snap, err := state.Load(ctx, p.Store)
+	in, question, err := p.weigh(ctx, w, o)
 	if err != nil {
 		return nil, err
 	}
+	standing := schedule.Stand(question)
+	in.Assignment = standing.Assignment()
+
+	pl, diags := plan.Make(*in)
+	return pl, diags.Err()
+}
+
+// weigh looks at all hosts at once and gathers what a placement and a plan depend on.
+func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, schedule.Input, error) {
+	var none schedule.Input
+	snap, err := state.Load(ctx, p.Store)
+	if err != nil {
+		return nil, none, err
+	}
 	if snap.Meta.ID == "" {
-		return nil, errors.New("plan: the fleet has no identity yet: state.EnsureMeta comes first")
+		return nil, none, errors.New("plan: the fleet has no identity yet: state.EnsureMeta comes first")
 	}
 
 	view := p.see(ctx, snap, w.Fleet, o)
+	wanted, view, whatIf, diags := o.Suppose.suppose(w.Fleet, view)
+	if err := diags.Err(); err != nil {
+		return nil, none, err
+	}
 	inventory := plan.Match(snap, view)
 
-	pinned, answers, notes, err := p.pin(ctx, w.Fleet, snap, view, o.Mode)
+	pinned, answers, notes, err := p.pin(ctx, wanted, snap, view, o.Mode)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 
 	opt := plan.Options{
 		ID: p.NewID(), Tool: p.Version, Now: p.Now().UTC(), Mode: o.Mode,
 		Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, Volumes: o.Volumes,
-		Config: w.Config, Variables: w.Variables,
+		WhatIf: whatIf, Config: w.Config, Variables: w.Variables,
 	}
 	frozen, diags := plan.Frozen(pinned, snap, inventory, opt)
 	if err := diags.Err(); err != nil {
-		return nil, err
+		return nil, none, err
 	}
-	assignment := schedule.Place(question(pinned, snap, view, &inventory, facts{answers, frozen, o.Mode}))
-
-	pl, diags := plan.Make(plan.Input{
-		Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Assignment: assignment,
-		Images: notes, Answers: answers, Options: opt,
-	})
-	return pl, diags.Err()
+	in := plan.Input{
+		Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Images: notes, Answers: answers, Options: opt,
+	}
+	return &in, question(&in, frozen, o.Rebalance), nil
 }
 
 // ApplyOptions is how a plan is to be carried out.
@@ -113,6 +131,9 @@ type ApplyOptions struct {
 // or another fleet's, where a secret is missing, or where a host does not answer and that is not allowed: these
 // come as a *diag.ListError. What failed on the hosts is in the report.
 func (p *Pass) Apply(ctx context.Context, pl *plan.Plan, v fleet.Vault, lock state.Lock, o ApplyOptions) (*apply.Report, error) {
+	if pl.WhatIf != nil {
+		return nil, errors.New("apply: the plan answers what if, and is not to be carried out")
+	}
 	silent := p.reach(ctx, pl)
 	if err := refuseSilent(pl, silent, o); err != nil {
 		return nil, err
