@@ -69,7 +69,7 @@ const allowed = `
 	fleet, state, TEST < state/statetest;
 
 	# Real hosts. It knows nothing of the tool, which knows nothing of it.
-	SSH, SYNC, SYS < internal/testfleet;
+	SSH, DOCKER, SYNC, SYS < internal/testfleet;
 	internal/testfleet < internal/testfleet/cmd/fleet, internal/testfleet/cmd/localengine;
 	REGISTRY < internal/webimage;
 	internal/webimage < internal/webimage/cmd/webimage;
