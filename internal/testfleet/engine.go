@@ -71,7 +71,8 @@ func (h *Host) StartEngine(ctx context.Context) (err error) {
 		return err
 	}
 	return h.dockerd.await(ctx, func(ctx context.Context) error {
-		return h.API(ctx, "GET", "/_ping", nil, nil)
+		_, err := h.api.Ping(ctx)
+		return err
 	})
 }
 

@@ -64,14 +64,19 @@ func (f *Fleet) start(ctx context.Context) error {
 		return err
 	}
 	for i := range f.config.Hosts {
-		h := f.newHost(i + 1)
+		h, err := f.newHost(i + 1)
+		if err != nil {
+			return err
+		}
 		if err := h.furnish(public); err != nil {
 			return err
 		}
 		f.Hosts = append(f.Hosts, h)
 	}
 	if f.config.Local {
-		f.Local = f.newHost(0)
+		if f.Local, err = f.newHost(0); err != nil {
+			return err
+		}
 		if err := f.Local.furnishLocal(); err != nil {
 			return err
 		}

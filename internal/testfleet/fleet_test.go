@@ -181,8 +181,8 @@ func TestEveryEngineHasItsOwnID(t *testing.T) {
 	f := shared.Fleet(t)
 	seen := map[string]string{}
 	for _, h := range f.Hosts {
-		var info struct{ ID string }
-		if err := h.API(t.Context(), http.MethodGet, "/info", nil, &info); err != nil {
+		info, err := h.API().Info(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
 		if other, ok := seen[info.ID]; ok || info.ID == "" {
@@ -240,7 +240,8 @@ func TestFrozenEngineAcceptsAndIsSilent(t *testing.T) {
 	ping := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		return h.API(ctx, http.MethodGet, "/_ping", nil, nil)
+		_, err := h.API().Ping(ctx)
+		return err
 	}
 	if err := h.FreezeEngine(t.Context()); err != nil {
 		t.Fatal(err)

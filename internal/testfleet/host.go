@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -29,7 +29,7 @@ type Host struct {
 	sshd       *service
 	containerd *service
 	dockerd    *service
-	client     *http.Client
+	api        *client.Client
 	forwarding bool
 }
 
@@ -48,7 +48,7 @@ func (h *Host) privateDirs() []string {
 }
 
 // newHost describes a host; number 0 is the local one.
-func (f *Fleet) newHost(number int) *Host {
+func (f *Fleet) newHost(number int) (*Host, error) {
 	h := &Host{
 		Name: fmt.Sprintf("h%d", number), Addr: f.claim.address(10 + number).String(),
 		fleet: f, number: number, forwarding: true,
@@ -58,8 +58,9 @@ func (f *Fleet) newHost(number int) *Host {
 	}
 	h.dir = f.path(h.Name)
 	h.Socket = h.path("/run/docker.sock")
-	h.client = engineClient(h.Socket)
-	return h
+	var err error
+	h.api, err = engineClient(h.Socket)
+	return h, err
 }
 
 func (h *Host) isLocal() bool { return h.number == 0 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/docker/docker/client"
 )
 
 // Daemon is a dockerd in this machine's own namespaces, as an installation has it.
@@ -21,16 +22,20 @@ type Daemon struct {
 	Started bool   // false: an engine answered at the socket before
 	Pid     int    // 0 if it ran already
 
-	client *http.Client
-	done   chan struct{}
-	cmd    *exec.Cmd
+	api  *client.Client
+	done chan struct{}
+	cmd  *exec.Cmd
 }
 
 // LocalEngine makes sure that an engine answers at socket: the one that does, or a
 // dockerd with its data below dir. It outlives this process, until Close or a SIGTERM
 // to Pid. With dir "" it is the machine's usual engine, with the usual directories.
 func LocalEngine(ctx context.Context, socket, dir string) (*Daemon, error) {
-	d := &Daemon{Socket: socket, client: engineClient(socket)}
+	api, err := engineClient(socket)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{Socket: socket, api: api}
 	if d.ping(ctx) == nil {
 		return d, nil
 	}
@@ -50,15 +55,15 @@ func LocalEngine(ctx context.Context, socket, dir string) (*Daemon, error) {
 
 // EngineAnswers reports whether an engine answers at socket. It starts nothing.
 func EngineAnswers(ctx context.Context, socket string) bool {
-	d := &Daemon{Socket: socket, client: engineClient(socket)}
-	defer d.client.CloseIdleConnections()
-	return d.ping(ctx) == nil
+	api, err := engineClient(socket)
+	return err == nil && (&Daemon{api: api}).ping(ctx) == nil
 }
 
 func (d *Daemon) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return callEngine(ctx, d.client, engineCall{http.MethodGet, "/_ping", nil, nil})
+	_, err := d.api.Ping(ctx)
+	return err
 }
 
 func (d *Daemon) start(dir string) error {
@@ -115,7 +120,7 @@ func (d *Daemon) await(ctx context.Context) error {
 
 // LoadImage loads an archive in the format of docker save.
 func (d *Daemon) LoadImage(ctx context.Context, archive string) error {
-	if err := loadImage(ctx, d.client, archive); err != nil {
+	if err := loadImage(ctx, d.api, archive); err != nil {
 		return fmt.Errorf("load image %s: %w", archive, err)
 	}
 	return nil

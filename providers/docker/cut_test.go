@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/internal/testfleet"
@@ -181,9 +182,10 @@ func TestDamagedLabelsAreForeign(t *testing.T) {
 	h, _ := shared.hosts(t)
 	e := overSocket(t, h)
 	r := request()
-	body := map[string]any{"Image": shared.image.ID, "Labels": map[string]string{fleet.LabelFleet: string(r.Instance.Fleet)}}
-	var made struct{ ID string }
-	if err := h.API(t.Context(), http.MethodPost, "/containers/create?name=own-damaged", body, &made); err != nil {
+	made, err := h.API().ContainerCreate(t.Context(), &container.Config{
+		Image: shared.image.ID, Labels: map[string]string{fleet.LabelFleet: string(r.Instance.Fleet)},
+	}, nil, nil, nil, "own-damaged")
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {

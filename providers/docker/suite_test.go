@@ -2,7 +2,6 @@ package docker_test
 
 import (
 	"context"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -88,7 +87,7 @@ func TestEngine(t *testing.T) {
 				return providertest.Subject{
 					Engine: connect(t, with), Other: connect(t, without), Image: shared.image,
 					Pause: func(ctx context.Context, id string) error {
-						return with.API(ctx, http.MethodPost, "/containers/"+id+"/pause", nil, nil)
+						return with.API().ContainerPause(ctx, id)
 					},
 				}
 			})
