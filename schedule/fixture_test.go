@@ -78,8 +78,15 @@ func render(a fleet.Assignment) string {
 //	workload web global wants=disk:ssd spread=zone,rack max=1 mount=data arch=amd64,arm64 hostnet=80 frozen
 //	now web[0] web1 http=20000 holds memory=256
 //	frozen old                of a workload that is not declared
+//	host web1 lost addr=10.0.0.1 os=linux engine=docker version=20.10.24 devices=/dev/kvm,/dev/fuse
+//	workload web 3 priority=80 binpack exclusive device=/dev/kvm
+//	workload web 3 constraint=zone:in:a,b constraint=host.engine_version:version:>=_20.10,_<_28
+//	workload web 3 affinity=50:disk:=:ssd affinity=-20:workload.cache
+//	now web[0] web1 unhealthy
+//	rebalance                 also move what could stay
 //
-// Memory is in MiB. Other words with = on a host are labels.
+// Memory is in MiB. Other words with = on a host are labels. In the values of constraints and affinities _ is a space,
+// and a comma parts values of in and not_in only.
 type parser struct {
 	t  testing.TB
 	in Input
@@ -117,6 +124,8 @@ func parse(t testing.TB, text string) Input {
 			p.workload(w[1], w[2], w[3:])
 		case "now":
 			p.now(w[1], w[2], w[3:])
+		case "rebalance":
+			p.in.Rebalance = true
 		case "frozen":
 			p.in.Frozen[fleet.WorkloadName(w[1])] = true
 		default:
@@ -164,6 +173,18 @@ func (p *parser) host(name string, words []string) {
 		case strings.HasPrefix(k, "declared.") && p.resource(&h.Capacity, k[len("declared."):], v):
 		case k == "arch":
 			facts.Arch = v
+		case k == "addr":
+			h.Address = v
+		case k == "os":
+			facts.OS = v
+		case k == "engine":
+			facts.Engine = v
+		case k == "version":
+			facts.EngineVersion = v
+		case k == "devices":
+			h.Devices = strings.FieldsFunc(v, func(r rune) bool { return r == ',' })
+		case k == "lost":
+			facts.Lost = true
 		case k == "cordon":
 			h.Cordon = true
 		case k == "drain":
@@ -229,6 +250,21 @@ func (p *parser) workload(name, n string, words []string) {
 			w.Placement.MaxPerHost = p.number(v)
 		case k == "mount":
 			w.Spec.Mounts = append(w.Spec.Mounts, fleet.Mount{Target: "/" + v, Kind: fleet.MountVolume, Volume: fleet.VolumeName(v)})
+		case k == "constraint":
+			attribute, op, values := comparison(v)
+			w.Placement.Constraints = append(w.Placement.Constraints, fleet.Constraint{Attribute: attribute, Operator: op, Values: values})
+		case k == "affinity":
+			aff := fleet.Affinity{Weight: p.number(a)}
+			aff.Attribute, aff.Operator, aff.Values = comparison(b)
+			w.Placement.Affinities = append(w.Placement.Affinities, aff)
+		case k == "priority":
+			w.Placement.Priority = p.number(v)
+		case k == "binpack":
+			w.Placement.Strategy = fleet.StrategyBinpack
+		case k == "exclusive":
+			w.Exclusive = true
+		case k == "device":
+			w.Spec.Devices = append(w.Spec.Devices, fleet.Device{Host: v, Container: v, Permissions: "rwm"})
 		case k == "arch":
 			p.in.Archs[w.Name] = strings.Split(v, ",")
 		case k == "frozen":
@@ -238,6 +274,19 @@ func (p *parser) workload(name, n string, words []string) {
 		}
 	}
 	p.f.Workloads = append(p.f.Workloads, w)
+}
+
+// comparison reads attribute:operator:values, or an attribute alone.
+func comparison(s string) (attribute string, op fleet.Operator, values []string) {
+	parts := strings.SplitN(s, ":", 3)
+	if len(parts) < 3 {
+		return parts[0], "", nil
+	}
+	op, v := fleet.Operator(parts[1]), strings.ReplaceAll(parts[2], "_", " ")
+	if op == fleet.OpIn || op == fleet.OpNotIn {
+		return parts[0], op, strings.Split(v, ",")
+	}
+	return parts[0], op, []string{v}
 }
 
 func (p *parser) replica(s string) fleet.ReplicaID {
@@ -255,6 +304,8 @@ func (p *parser) now(replica, host string, words []string) {
 		switch {
 		case k == "holds":
 			c.Holds = true
+		case k == "unhealthy":
+			c.Unhealthy = true
 		case p.resource(&c.Reserve, k, v):
 		case ok:
 			if c.HostPorts == nil {
