@@ -28,6 +28,7 @@ const allowed = `
 	# Third parties, by what they are for.
 	HCL      = github.com/hashicorp/hcl/v2 github.com/zclconf/go-cty github.com/hashicorp/go-cty-funcs
 	WORDS    = github.com/agext/levenshtein github.com/hashicorp/go-version github.com/google/uuid
+	VERSION  = github.com/hashicorp/go-version
 	IMAGEREF = github.com/distribution/reference
 	DOCKER   = github.com/docker/docker github.com/docker/go-connections github.com/docker/go-units github.com/containerd/errdefs
 	REGISTRY = github.com/google/go-containerregistry
@@ -46,7 +47,7 @@ const allowed = `
 	NONE < fleet, diag, internal/plaintext, examples/web;
 
 	# Pure: values in, values out.
-	fleet < schedule;
+	fleet, VERSION < schedule;
 	fleet, state, diag < plan;
 
 	fleet, diag, HCL, WORDS, IMAGEREF < config;
