@@ -26,6 +26,9 @@ type world struct {
 	view    fleet.View
 	answers Answers
 	opts    Options
+
+	placed   []func(*fleet.Assignment) // what the scheduler says beyond what place does
+	survival *fleet.Survival
 }
 
 func newWorld() *world {
@@ -57,8 +60,12 @@ func (w *world) planQuiet() (*Plan, []string) {
 		return nil, messages(diags)
 	}
 	inv := Match(&w.snap, w.view)
+	a := place(pinned, &inv, w.view)
+	for _, change := range w.placed {
+		change(&a)
+	}
 	p, diags := Make(Input{
-		Desired: pinned, Snapshot: &w.snap, View: w.view, Inventory: inv, Assignment: place(pinned, &inv, w.view),
+		Desired: pinned, Snapshot: &w.snap, View: w.view, Inventory: inv, Assignment: a, Survival: w.survival,
 		Images: notes, Answers: w.answers, Options: w.opts,
 	})
 	return p, messages(diags)
@@ -327,6 +334,16 @@ func planText(p *Plan, problems []string) string {
 	}
 	section("outputs", lines)
 	section("warnings", problems)
+	section("what if", p.WhatIf)
+	lines = nil
+	for _, u := range p.Unplaced {
+		lines = append(lines, fmt.Sprintf("%s %v waits %v: %s", u.Workload, u.Slots, u.Waits, strings.Join(u.Why, "; ")))
+	}
+	section("unplaced", lines)
+	t := &text{plan: p}
+	if t.survival(); t.Len() > 0 {
+		section("survival", strings.Split(strings.TrimRight(t.String(), "\n"), "\n"))
+	}
 	c := p.Counts()
 	fmt.Fprintf(&b, "counts %d to replace, %d to move, %d to add, %d to change, %d to destroy; %d adopted, %d forgotten\n",
 		c.Replace, c.Move, c.Add, c.Change, c.Destroy, c.Adopt, c.Forget)

@@ -34,6 +34,7 @@ func fixture(t *testing.T, file string) {
 	for i, part := range a.Files {
 		parse := map[string]func(string) error{
 			"desired": w.parseDesired, "record": w.parseRecord, "observed": w.parseObserved, "options": w.parseOptions,
+			"placed": w.parsePlaced,
 		}[part.Name]
 		if part.Name == "plan" {
 			want = i

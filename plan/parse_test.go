@@ -336,6 +336,8 @@ func (w *world) parseOptions(text string) error {
 			w.opts.Excludes = append(w.opts.Excludes, fleet.Addr(f[1]))
 		case "replace":
 			w.opts.Replaces = append(w.opts.Replaces, fleet.Addr(f[1]))
+		case "lose":
+			w.opts.WhatIf = &WhatIf{Lost: []fleet.HostName{fleet.HostName(f[1])}, Text: []string{"host." + f[1] + " were lost"}}
 		default:
 			return fmt.Errorf("unknown word %q", f[0])
 		}

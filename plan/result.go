@@ -285,7 +285,7 @@ func (m *maker) skipped() {
 		holds[d.Host] = true
 	}
 	for _, n := range m.hostNames() {
-		if h := m.hosts[n]; !h.known() && (h.declared || holds[n]) {
+		if h := m.hosts[n]; !h.known() && !h.lost && (h.declared || holds[n]) {
 			slices.Sort(h.owed)
 			m.plan.Skipped = append(m.plan.Skipped, Skipped{Host: n, Why: h.why, Owed: slices.Compact(h.owed)})
 		}

@@ -13,6 +13,7 @@ func (m *maker) rollouts() {
 	for _, w := range m.works {
 		n := map[Action][]fleet.HostName{}
 		restarts := 0
+		var anew []fleet.HostName // moved from where nobody can take them away
 		for i := range w.slots {
 			s := &w.slots[i]
 			if s.left || s.action == "" {
@@ -20,6 +21,10 @@ func (m *maker) rollouts() {
 			}
 			if s.action == Update && disrupts(s) {
 				restarts++
+				continue
+			}
+			if s.action == Move && s.container() == nil {
+				anew = append(anew, s.host())
 				continue
 			}
 			n[s.action] = append(n[s.action], s.host())
@@ -31,6 +36,9 @@ func (m *maker) rollouts() {
 			}
 		}
 		say("%d new", Create)
+		if len(anew) > 0 {
+			parts = append(parts, fmt.Sprintf("%d made anew elsewhere%s on %s", len(anew), inTurn(len(anew)), hostCounts(anew)))
+		}
 		say("%d started again", Restart)
 		say("%d changed in place", Update)
 		if restarts > 0 {

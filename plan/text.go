@@ -106,6 +106,14 @@ type text struct {
 func (t *text) printf(format string, args ...any) { fmt.Fprintf(&t.Buffer, format, args...) }
 
 func (t *text) nothing() {
+	if len(t.plan.Skipped) > 0 { // unknown is not unchanged
+		var unknown []fleet.HostName
+		for _, s := range t.plan.Skipped {
+			unknown = append(unknown, s.Host)
+		}
+		t.printf("%s on the hosts that could be asked. What is on %s is not known.\n", t.style.bold("No changes"), hostList(unknown))
+		return
+	}
 	switch t.plan.Mode {
 	case Destroy:
 		t.printf("%s Nothing of this fleet is left to destroy.\n", t.style.bold("No changes."))

@@ -74,6 +74,11 @@ func TestTextOfNothing(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", mode, got, want)
 		}
 	}
+	silent := &Plan{Mode: Normal, Skipped: []Skipped{{Host: "h4", Why: "no route to host"}}}
+	want := "Unknown: h4 could not be asked: no route to host\n\nNo changes on the hosts that could be asked. What is on h4 is not known.\n"
+	if got := silent.Text(Style{}); got != want {
+		t.Errorf("a silent host: got %q, want %q", got, want)
+	}
 }
 
 func TestJSON(t *testing.T) {
