@@ -9,9 +9,12 @@ HOSTS     ?= 3
 
 ENGINE_PACKAGES = dockerd=docker.io docker=docker-cli containerd=containerd iptables=iptables mount=mount hostname=hostname \
 	nsenter=util-linux ip=iproute2 sshd=openssh-server
-TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace
+TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace pgrep=procps
 
-.PHONY: build test check race fuzz bench fleet demo docs clean
+LINT_VERSION = v2.15.0
+VULN_VERSION = v1.9.0
+
+.PHONY: build test check lint vuln race fuzz bench fleet demo docs clean
 
 build: ## bin/stowage
 	$(GO) build -trimpath -o bin/stowage ./cmd/stowage
@@ -27,9 +30,19 @@ check: ## what needs no host: format, vet, the rules of deps_test.go
 	$(GO) vet ./...
 	$(GO) test .
 
+lint: PATH := $(PATH):$(shell $(GO) env GOPATH)/bin
+lint: ## golangci-lint with .golangci.yml; says what to install where it is missing
+	@command -v golangci-lint >/dev/null || { \
+		echo "golangci-lint is missing: $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)" >&2; exit 1; }
+	golangci-lint config verify
+	golangci-lint run ./...
+
+vuln: ## known vulnerabilities in what is called, except those that .ci/vuln allows; needs vuln.go.dev
+	@.ci/vuln $(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+
 race: CGO_ENABLED = 1
 race: ## everything under the race detector; needs a C compiler
-	@.ci/packages $(TEST_PACKAGES) gcc=gcc
+	@.ci/packages $(TEST_PACKAGES) gcc=gcc /usr/include/stdlib.h=libc6-dev
 	$(GO) test -race $(TESTFLAGS) ./...
 
 fuzz: ## each fuzz target for FUZZTIME
