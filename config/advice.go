@@ -18,6 +18,8 @@ func adviceFor(kind, word string) string {
 
 func adviceTable() map[string]map[string]string {
 	toContainer, toHost := "container", "host"
+	inLabels, inConstraint := "placement { labels = { ... } }", "placement { constraint { ... } }"
+	inAffinity, apart := "placement { affinity { ... } }", "placement { affinity { ... } } with a negative weight"
 	return map[string]map[string]string{
 		"": {
 			"service": "workload", "services": "workload", "group": "workload", "task": "workload", "app": "workload",
@@ -43,8 +45,13 @@ func adviceTable() map[string]map[string]string {
 			"expose": `port "name" { container = ... }`, "check": "healthcheck", "health_check": "healthcheck",
 			"stop_grace_period": "stop_timeout", "kill_timeout": "stop_timeout", "destroy_grace_seconds": "stop_timeout",
 			"terminationgraceperiodseconds": "stop_timeout", "kill_signal": "stop_signal",
-			"deploy": "placement", "constraints": "placement { labels = { ... } }", "constraint": "placement { labels = { ... } }",
-			"nodeselector": "placement { labels = { ... } }", "spread": "placement { spread = [...] }", "hosts": "placement { hosts = [...] }",
+			"deploy": "placement", "constraints": inConstraint, "constraint": inConstraint,
+			"affinity": inAffinity, "affinities": inAffinity, "podaffinity": inAffinity, "podantiaffinity": apart, "nodeaffinity": inAffinity,
+			"anti_affinity": apart, "topologyspreadconstraints": "placement { spread = [...] }", "topology_spread_constraint": "placement { spread = [...] }",
+			"nodeselector": inLabels, "node_selector": inLabels, "nodename": "placement { hosts = [host.NAME] }", "node_name": "placement { hosts = [host.NAME] }",
+			"priority": "placement { priority = ... }", "priorityclassname": "placement { priority = ... }", "strategy": "placement { strategy = ... }",
+			"distinct_hosts": "placement { max_per_host = 1 }", "max_per_host": "placement { max_per_host = ... }", "gpu": "resources { gpus = ... }", "singleton": "exclusive",
+			"spread": "placement { spread = [...] }", "hosts": "placement { hosts = [...] }",
 			"cpus": "resources { cpu = ... }", "mem_limit": "resources { memory = ... }", "mem_reservation": "resources { memory = ... }",
 			"networks_advanced": "networks", "scale": "replicas", "replica": "replicas", "instances": "replicas",
 			"work_dir": "working_dir", "workdir": "working_dir", "workingdir": "working_dir", "readonly": "read_only", "readonly_rootfs": "read_only",
@@ -63,12 +70,31 @@ func adviceTable() map[string]map[string]string {
 		"file":      {"permissions": "mode", "data": "content", "source": `content = file("...")`, "change_mode": "on_change", "destination": `the block's label: file "/path" { ... }`, "path": `the block's label: file "/path" { ... }`},
 		"resources": {"cpus": "cpu", "cores": "cpu", "mem": "memory", "mem_limit": "memory", "memory_limit": "memory_max", "cpu_limit": "cpu_max", "limits": "cpu_max or memory_max", "gpu": "gpus"},
 		"logging":   {"opts": "options", "type": "driver"},
-		"placement": {"max_replicas": "max_per_host", "max_replicas_per_node": "max_per_host", "constraints": "labels", "preferences": "spread", "prefs": "spread", "nodes": "hosts"},
-		"volume":    {"name": "the block's label", "driver_opts": "options", "type": "driver"},
-		"network":   {"name": "the block's label"},
-		"secret":    {"value": "env, file or command", "path": "file", "environment": "env", "cmd": "command"},
-		"variable":  {"validate": "validation", "secret": "sensitive"},
-		"output":    {"secret": "sensitive"},
+		"placement": {"max_replicas": "max_per_host", "max_replicas_per_node": "max_per_host", "distinct_hosts": "max_per_host = 1", "distinct_property": `spread = ["zone"]`,
+			"constraints": "constraint", "preferences": "spread", "prefs": "spread", "topologyspreadconstraints": "spread", "topology_key": "spread", "topologykey": "spread",
+			"nodes": "hosts", "node": "hosts", "host": "hosts", "nodename": "hosts", "node_name": "hosts", "affinities": "affinity", "preferred": "affinity", "required": "constraint",
+			"anti_affinity": "affinity with a negative weight", "podantiaffinity": "affinity with a negative weight", "podaffinity": "affinity", "nodeaffinity": "affinity",
+			"nodeselector": "labels", "node_selector": "labels", "priorityclassname": "priority", "algorithm": "strategy", "scheduler_algorithm": "strategy",
+			"bin_pack": `strategy = "binpack"`, "binpack": `strategy = "binpack"`, "weight": "affinity { weight = ... }",
+		},
+		"constraint": constraintWords(), "affinity": constraintWords(),
+		"capacity": {"device": "devices", "cpus": "cpu", "cores": "cpu", "mem": "memory", "gpu": "gpus"},
+		"reserve":  {"cpus": "cpu", "cores": "cpu", "mem": "memory", "gpu": "gpus"},
+		"check":    {"condition": "assert { condition = ... }", "error_message": "assert { error_message = ... }", "assertion": "assert", "validation": "assert", "precondition": "assert", "postcondition": "assert"},
+		"assert":   {"message": "error_message", "error": "error_message", "test": "condition", "that": "condition"},
+		"volume":   {"name": "the block's label", "driver_opts": "options", "type": "driver"},
+		"network":  {"name": "the block's label"},
+		"secret":   {"value": "env, file or command", "path": "file", "environment": "env", "cmd": "command"},
+		"variable": {"validate": "validation", "secret": "sensitive"},
+		"output":   {"secret": "sensitive"},
+	}
+}
+
+// constraintWords are those of constraint and affinity blocks alike.
+func constraintWords() map[string]string {
+	return map[string]string{
+		"key": "attribute", "label": "attribute", "name": "attribute", "workload": "attribute = workload.NAME", "op": "operator",
+		"values": "value", "score": "weight",
 	}
 }
 
@@ -80,7 +106,18 @@ func refusalFor(kind, word string) string {
 			"name":           "A workload's name is the block's label, and a container's follows from it.",
 			"build":          "Stowage runs images and does not build them. Build it first and name it in image; one that only this machine has is sent to the hosts.",
 		},
-		"host": {"name": "A host's name is the block's label."},
+		"host": {
+			"name":   "A host's name is the block's label.",
+			"taints": "Hosts have no taints. cordon keeps new replicas away; a label and constraints keep workloads to some hosts.",
+			"taint":  "Hosts have no taints. cordon keeps new replicas away; a label and constraints keep workloads to some hosts.",
+		},
+		"placement": {
+			"tolerations": "There are no taints to tolerate: a workload's own placement says where it may stand.",
+			"toleration":  "There are no taints to tolerate: a workload's own placement says where it may stand.",
+			"max_skew":    "spread is always as even as it can be.",
+			"maxskew":     "spread is always as even as it can be.",
+		},
+		"constraint": {"weight": "A constraint is a condition and has no weight; a wish with a weight is an affinity."},
 	}[kind][word]
 }
 

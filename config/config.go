@@ -82,6 +82,7 @@ type Desired struct {
 	Fleet  *fleet.Fleet              // sorted; images are not pinned
 	Vault  fleet.Vault               // the plaintext behind each fingerprint in Fleet
 	Ranges map[fleet.Addr]diag.Range // where each host, workload, volume, network and output is declared
+	Checks []Check                   // by name
 	Digest string                    // "sha256:<hex>" over all that determines Fleet: equal exactly when the input is equal
 
 	Variables map[string]VariableValue // by name; a saved plan binds them

@@ -25,6 +25,7 @@ type evaluation struct {
 	defaults hostDefaults
 	replicas int
 	ports    map[fleet.Addr]hcl.Range
+	wishes   []wish
 }
 
 // Evaluate computes the fleet. seal makes the fingerprints of secrets: equal for equal values, and nothing
@@ -47,6 +48,10 @@ func (c *Config) Evaluate(ctx context.Context, seal func(string) fleet.Fingerpri
 	e.diags = c.meter.report(e.diags)
 	if !e.diags.HasErrors() {
 		e.finish()
+	}
+	if !e.diags.HasErrors() {
+		e.checks()
+		e.diags = c.meter.report(e.diags)
 	}
 	e.diags = c.scrub.clean(e.diags)
 	if e.diags.HasErrors() {
@@ -84,6 +89,7 @@ func (e *evaluation) node(n *node) {
 		v = e.instances(n, e.volume)
 	case "network":
 		v = e.instances(n, e.network)
+	case "check": // when all else is known
 	default:
 		panic("config: a node of kind " + n.kind)
 	}

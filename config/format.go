@@ -10,10 +10,11 @@ import (
 
 // Format returns a file in its one layout. A file that does not parse is not touched: the list says why.
 func Format(src []byte, file string) ([]byte, diag.List) {
-	if err := lexed(src, file, nativeSyntax, hcl.InitialPos); err != nil {
+	tokens, err := lexed(src, file, nativeSyntax, hcl.InitialPos)
+	if err != nil {
 		return nil, diag.List{err.diagnostic(src, file)}
 	}
-	if _, ds := hclsyntax.ParseConfig(src, file, hcl.InitialPos); ds.HasErrors() {
+	if _, ds := hclsyntax.ParseConfig(asCalls(src, tokens, 0), file, hcl.InitialPos); ds.HasErrors() {
 		return nil, fromHCL(ds, diag.CodeSyntax, "")
 	}
 	return hclwrite.Format(src), nil

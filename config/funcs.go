@@ -25,6 +25,9 @@ func (c *Config) functions() map[string]function.Function {
 	// These take their arguments unevaluated; what they evaluate is guarded by itself.
 	all["try"], all["can"] = tryfunc.TryFunc, tryfunc.CanFunc
 	c.templateFuncs(all)
+	for name, f := range outsideFuncs() {
+		all[name] = c.meter.metered(name, f)
+	}
 	return all
 }
 

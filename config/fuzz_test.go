@@ -87,7 +87,7 @@ func FuzzScan(f *testing.F) {
 		if template {
 			s = templateSyntax
 		}
-		if lexed(src, "x", s, hcl.InitialPos) != nil {
+		if _, err := lexed(src, "x", s, hcl.InitialPos); err != nil {
 			return
 		}
 		var tokens hclsyntax.Tokens

@@ -26,8 +26,9 @@ func fileGrammar() *grammar {
 	ssh := &grammar{one: true, args: words("user port key_file known_hosts host_key jump_host timeout")}
 	engine := &grammar{one: true, labels: words("kind"), args: words("socket")}
 	amount := &grammar{one: true, args: words("cpu memory gpus")}
+	capacity := &grammar{one: true, args: words("cpu memory gpus devices")}
 	return &grammar{
-		later: words("job module moved removed import check plugin registry load_balancer route provider resource data"),
+		later: words("job module moved removed import plugin registry load_balancer route provider resource data"),
 		blocks: map[string]*grammar{
 			"stowage": {
 				one: true, args: words("fleet required_version deletion_budget"), later: words("encryption"),
@@ -36,7 +37,7 @@ func fileGrammar() *grammar {
 			"defaults": {one: true, blocks: map[string]*grammar{"ssh": ssh, "engine": engine, "reserve": amount}},
 			"host": {
 				meta: true, labels: words("name"), args: words("address labels cordon drain"),
-				blocks: map[string]*grammar{"ssh": ssh, "engine": engine, "reserve": amount, "capacity": amount},
+				blocks: map[string]*grammar{"ssh": ssh, "engine": engine, "reserve": amount, "capacity": capacity},
 			},
 			"workload": workloadGrammar(),
 			"volume":   {meta: true, labels: words("name"), args: words("driver options per_replica prevent_destroy")},
@@ -48,6 +49,10 @@ func fileGrammar() *grammar {
 			},
 			"locals": {open: true},
 			"output": {labels: words("name"), args: words("value description sensitive")},
+			"check": {
+				labels: words("name"), later: words("data"),
+				blocks: map[string]*grammar{"assert": {args: words("condition error_message")}},
+			},
 		},
 	}
 }
@@ -57,8 +62,8 @@ func workloadGrammar() *grammar {
 		meta: true, labels: words("name"),
 		args: words(`image pull_policy replicas mode entrypoint command working_dir user hostname env env_file labels
 			networks network_mode extra_hosts restart stop_signal stop_timeout depends_on read_only privileged cap_add
-			cap_drop security_opt sysctls ulimits init shm_size pids_limit devices tmpfs dns`),
-		later: words(`healthcheck restart_policy on_host_loss exclusive drain_timeout update hook drift lifecycle
+			cap_drop security_opt sysctls ulimits init shm_size pids_limit devices tmpfs dns exclusive`),
+		later: words(`healthcheck restart_policy on_host_loss drain_timeout update hook drift lifecycle
 			engine_options image_update route autoscale load_balancer`),
 		blocks: map[string]*grammar{
 			"port":      {labels: words("name"), args: words("container host bind protocol")},
@@ -66,7 +71,13 @@ func workloadGrammar() *grammar {
 			"file":      {labels: words("path"), args: words("content mode on_change")},
 			"resources": {one: true, args: words("cpu cpu_max memory memory_max gpus")},
 			"logging":   {one: true, args: words("driver options")},
-			"placement": {one: true, args: words("hosts labels spread max_per_host"), later: words("strategy constraint affinity priority")},
+			"placement": {
+				one: true, args: words("hosts labels spread max_per_host strategy priority"),
+				blocks: map[string]*grammar{
+					"constraint": {args: words("attribute operator value")},
+					"affinity":   {args: words("attribute operator value weight")},
+				},
+			},
 		},
 	}
 }

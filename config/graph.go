@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stowage-run/stowage/diag"
 )
@@ -133,6 +134,9 @@ type linker struct {
 // body goes through a body. iterators are the names that dynamic blocks around it define.
 func (l *linker) body(b *body, iterators []string) {
 	for _, name := range b.names {
+		if name == "attribute" && l.named(b.attrs[name]) {
+			continue
+		}
 		if name != "iterator" && !(b == l.n.block.body && name == l.meta) {
 			l.expr(b.attrs[name], iterators)
 		}
@@ -155,6 +159,15 @@ func (l *linker) body(b *body, iterators []string) {
 		}
 		l.body(x.body, inner)
 	}
+}
+
+// named checks the attribute of an affinity that names a workload. It makes no order among the nodes: see workloadNamed.
+func (l *linker) named(a *attr) bool {
+	t, ok := workloadNamed(a.expr)
+	if ok {
+		l.declared(t)
+	}
+	return ok
 }
 
 func (l *linker) expr(a *attr, iterators []string) {
@@ -182,6 +195,7 @@ func (l *linker) reference(t hcl.Traversal) {
 		l.instance(t)
 	case root == "self":
 		l.add(diag.CodeNotYet, "Not supported yet", at, "self is not supported yet.", "")
+	case l.theirs(t):
 	case root == "job" || root == "module" || root == "data" || root == "resource":
 		l.add(diag.CodeNotYet, "Not supported yet", at, root+" is not supported yet, so there is nothing to refer to.", "")
 	default:
@@ -194,14 +208,59 @@ func (l *linker) reference(t hcl.Traversal) {
 	}
 }
 
+// theirs recognises "${attr.cpu.arch}" and the like, as Nomad writes them.
+func (l *linker) theirs(t hcl.Traversal) bool {
+	root := t.RootName()
+	if root != "attr" && root != "node" && root != "meta" || len(t) < 2 {
+		return false
+	}
+	name := root
+	for _, step := range t[1:] {
+		switch s := step.(type) {
+		case hcl.TraverseAttr:
+			name += "." + s.Name
+		case hcl.TraverseIndex:
+			if s.Key.Type() != cty.String {
+				return false
+			}
+			name += "." + s.Key.AsString()
+		default:
+			return false
+		}
+	}
+	detail, remedy := adviseAttribute(name)
+	if detail != "" {
+		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), detail, remedy)
+	}
+	return detail != ""
+}
+
 func unknownRoot(root string) string {
 	return fmt.Sprintf("There is nothing called %s. References begin with var, local, host, workload, volume, network, secret, path, fleet, each or count; text is written in quotes.", root)
 }
 
 func (l *linker) builtin(t hcl.Traversal) {
 	names := map[string][]string{"path": {"root", "module"}, "fleet": {"name"}}[t.RootName()]
-	if a, ok := second(t); !ok || !slices.Contains(names, a) {
-		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), fmt.Sprintf("%s has %s only.", t.RootName(), strings.Join(names, " and ")), t.RootName()+"."+names[0])
+	a, ok := second(t)
+	switch {
+	case ok && slices.Contains(names, a):
+	case ok && t.RootName() == "fleet" && a == survivesAnyHost:
+		if l.n.kind != "check" {
+			l.add(diag.CodeReference, "Reference not possible here", t.SourceRange(), outsideCheck("fleet."+survivesAnyHost), checkRemedy)
+		}
+	case ok && t.RootName() == "fleet" && a == survivesAny:
+		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(),
+			"fleet.survives_any is asked of a label: whether the fleet survives the loss of all hosts with one value of it, whichever.", `fleet.survives_any("zone")`)
+	default:
+		detail := fmt.Sprintf("%s has %s only.", t.RootName(), strings.Join(names, " and "))
+		remedy := t.RootName() + "." + names[0]
+		if t.RootName() == "fleet" {
+			detail = `fleet has name, and in check blocks survives_any_host and survives_any("zone").`
+			if n := nearest(a, []string{"name", survivesAnyHost, survivesAny}); n != "" {
+				remedy = "fleet." + n
+			}
+		}
+		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), detail, remedy)
 	}
 }
 
@@ -231,11 +290,19 @@ func second(t hcl.Traversal) (string, bool) {
 
 // object resolves a reference to a local or a block.
 func (l *linker) object(t hcl.Traversal) {
+	if to := l.declared(t); to != nil {
+		l.n.refs = append(l.n.refs, ref{to, t.SourceRange()})
+		to.used = true
+	}
+}
+
+// declared returns what a reference names; nil: there is no such thing, and that was said.
+func (l *linker) declared(t hcl.Traversal) *node {
 	root := t.RootName()
 	name, ok := second(t)
 	if !ok {
 		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), fmt.Sprintf("%s must be followed by a name.", root), root+".NAME")
-		return
+		return nil
 	}
 	to := l.c.nodes[root+"."+name]
 	if to == nil {
@@ -247,10 +314,8 @@ func (l *linker) object(t hcl.Traversal) {
 			detail += " There are: " + strings.Join(names, ", ") + "."
 		}
 		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), detail, remedy)
-		return
 	}
-	l.n.refs = append(l.n.refs, ref{to, t.SourceRange()})
-	to.used = true
+	return to
 }
 
 func (c *Config) namesOf(kind string) []string {

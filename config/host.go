@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ func (e *evaluation) host(i *instance) cty.Value {
 	i.connection(&h.SSH, &h.Engine)
 	h.Reserve = i.amount("reserve", e.defaults.reserve)
 	h.Capacity = i.amount("capacity", fleet.Resources{})
+	h.Devices = i.hostDevices()
 	h.Cordon = i.boolean("cordon", false)
 	h.Drain = i.boolean("drain", false)
 	if ssh := i.body.find("ssh"); h.Local() && ssh != nil {
@@ -211,6 +213,33 @@ func (d *decoder) amount(kind string, r fleet.Resources) fleet.Resources {
 	}
 	d.join(n)
 	return r
+}
+
+// hostDevices reads which devices workloads may ask the host for; nil where nothing is said.
+func (d *decoder) hostDevices() []string {
+	n := d.block("capacity")
+	if n == nil || n.body.attrs["devices"] == nil {
+		return nil
+	}
+	a := n.body.attrs["devices"]
+	out := []string{}
+	before := len(n.diags)
+	for _, s := range n.strings("devices") {
+		if !strings.HasPrefix(s, "/") {
+			n.bad(a, fmt.Sprintf("%q is not a device; it is named by its absolute path on the host.", s), `devices = ["/dev/kvm"]`)
+			break
+		}
+		out = append(out, path.Clean(s))
+	}
+	switch {
+	case len(n.diags) > before:
+	case len(out) == 0:
+		if v, _, ok := n.value("devices"); !ok || v.IsNull() {
+			out = nil // null is as if it were not there
+		}
+	}
+	d.join(n)
+	return sortedSet(out)
 }
 
 // labels reads labels of a host or container.

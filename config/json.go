@@ -127,11 +127,12 @@ func (j *jsonReader) expression(e hcl.Expression) hclsyntax.Expression {
 		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: r}
 	}
 	s := []byte(v.AsString())
-	if err := lexed(s, j.file, templateSyntax, inString(r)); err != nil {
+	tokens, err := lexed(s, j.file, templateSyntax, inString(r))
+	if err != nil {
 		j.refuse(err, r)
 		return &hclsyntax.LiteralValueExpr{Val: cty.DynamicVal, SrcRange: r}
 	}
-	t, ds := hclsyntax.ParseTemplate(s, j.file, inString(r))
+	t, ds := hclsyntax.ParseTemplate(asCalls(s, tokens, inString(r).Byte), j.file, inString(r))
 	j.diags = append(j.diags, fromHCL(ds, diag.CodeSyntax, "")...)
 	if t == nil || ds.HasErrors() {
 		return &hclsyntax.LiteralValueExpr{Val: cty.DynamicVal, SrcRange: r}

@@ -55,7 +55,7 @@ func TestMarksFollowThroughEveryFunction(t *testing.T) {
 	}
 	table := calls()
 	for name := range c.funcs {
-		if table[name] == nil && !slices.Contains(unmarking(), name) {
+		if table[name] == nil && !slices.Contains(unmarking(), name) && !strings.HasPrefix(name, askedAs("")) {
 			t.Errorf("no call of %s is tried", name)
 		}
 	}

@@ -57,13 +57,18 @@ func oneFromHCL(d *hcl.Diagnostic, code diag.Code, in string) diag.Diagnostic {
 			b.told = true
 			return b.diagnostic(m)
 		}
+		var called *calledError
+		if errors.As(call.FunctionCallError(), &called) && !touchesSensitive(d) {
+			m.Code, m.Summary, m.Detail, m.Remedy = diag.CodeReference, called.summary, called.detail, called.remedy
+			return m
+		}
 		m.Detail = sentence(m.Detail)
 		var r *remedyError
 		if errors.As(call.FunctionCallError(), &r) {
 			m.Remedy = r.remedy
 		}
 		if touchesSensitive(d) {
-			m.Detail = "The call to " + call.CalledFunctionName() + " failed. What it said is withheld, since a sensitive value took part in it."
+			m.Detail = "The call to " + strings.Replace(call.CalledFunctionName(), askedAs(""), "fleet.", 1) + " failed. What it said is withheld, since a sensitive value took part in it."
 		}
 	}
 	return m
@@ -117,3 +122,8 @@ func (s *scrubber) clean(l diag.List) diag.List {
 type remedyError struct{ text, remedy string }
 
 func (e *remedyError) Error() string { return e.text }
+
+// calledError is a function's error that is a whole message.
+type calledError struct{ summary, detail, remedy string }
+
+func (e *calledError) Error() string { return e.detail }

@@ -21,10 +21,11 @@ func (m *meter) parseFile(src []byte, file string, g *grammar) (*body, diag.List
 	if strings.HasSuffix(file, ".json") {
 		return m.parseJSON(src, file, g)
 	}
-	if err := lexed(src, file, nativeSyntax, hcl.InitialPos); err != nil {
+	tokens, err := lexed(src, file, nativeSyntax, hcl.InitialPos)
+	if err != nil {
 		return nil, diag.List{err.diagnostic(src, file)}
 	}
-	f, ds := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
+	f, ds := hclsyntax.ParseConfig(asCalls(src, tokens, 0), file, hcl.InitialPos)
 	if ds.HasErrors() {
 		return nil, fromHCL(ds, diag.CodeSyntax, "")
 	}
@@ -38,7 +39,7 @@ func (m *meter) parseFile(src []byte, file string, g *grammar) (*body, diag.List
 
 // parseTemplate scans and parses a template, with guards.
 func (m *meter) parseTemplate(src []byte, file string, start hcl.Pos) (hclsyntax.Expression, *scanError, hcl.Diagnostics) {
-	if err := lexed(src, file, templateSyntax, start); err != nil {
+	if _, err := lexed(src, file, templateSyntax, start); err != nil {
 		return nil, err, nil
 	}
 	e, ds := hclsyntax.ParseTemplate(src, file, start)
@@ -52,7 +53,7 @@ func (m *meter) parseTemplate(src []byte, file string, start hcl.Pos) (hclsyntax
 // parseExpression scans and parses one expression, such as the value of a variable on the command line.
 // No guards are put in: it is evaluated without functions and variables.
 func parseExpression(src []byte, file string, start hcl.Pos) (hclsyntax.Expression, *scanError, hcl.Diagnostics) {
-	if err := lexed(src, file, nativeSyntax, start); err != nil {
+	if _, err := lexed(src, file, nativeSyntax, start); err != nil {
 		return nil, err, nil
 	}
 	e, ds := hclsyntax.ParseExpression(src, file, start)

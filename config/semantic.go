@@ -13,6 +13,7 @@ import (
 // finish sorts the fleet and checks what only the whole shows.
 func (e *evaluation) finish() {
 	f := e.out.Fleet
+	e.placements()
 	slices.SortFunc(f.Hosts, func(a, b fleet.Host) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	slices.SortFunc(f.Workloads, func(a, b fleet.Workload) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	slices.SortFunc(f.Volumes, func(a, b fleet.Volume) int { return strings.Compare(string(a.Name), string(b.Name)) })

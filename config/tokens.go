@@ -177,10 +177,10 @@ func (c *tokenCheck) limits(t hclsyntax.Token) *scanError {
 	return nil
 }
 
-// lexed runs the byte scan and the token check over src.
-func lexed(src []byte, file string, s syntax, start hcl.Pos) *scanError {
+// lexed runs the byte scan and the token check over src, and returns the tokens.
+func lexed(src []byte, file string, s syntax, start hcl.Pos) (hclsyntax.Tokens, *scanError) {
 	if err := scan(src, s); err != nil {
-		return err
+		return nil, err
 	}
 	var tokens hclsyntax.Tokens
 	if s == templateSyntax {
@@ -192,5 +192,5 @@ func lexed(src []byte, file string, s syntax, start hcl.Pos) *scanError {
 	if err != nil {
 		err.at -= start.Byte
 	}
-	return err
+	return tokens, err
 }

@@ -41,7 +41,8 @@ func (e *evaluation) workload(i *instance) cty.Value {
 	w.StopTimeout = i.duration("stop_timeout", defaultStop)
 	e.spec(i, &w)
 	i.resources(&w)
-	i.placement(&w)
+	e.placement(i, &w)
+	w.Exclusive = i.boolean("exclusive", false)
 	for _, id := range i.refs("depends_on", "workload") {
 		w.DependsOn = append(w.DependsOn, fleet.WorkloadAddr(fleet.WorkloadName(id)))
 	}
@@ -122,28 +123,6 @@ func (d *decoder) resources(w *fleet.Workload) {
 			a = n.body.attrs["memory"]
 		}
 		n.bad(a, fmt.Sprintf("The limit, %s, is less than the 6MiB that a container needs.", l.Memory), "")
-	}
-}
-
-func (d *decoder) placement(w *fleet.Workload) {
-	n := d.block("placement")
-	if n == nil {
-		return
-	}
-	defer d.join(n)
-	for _, h := range n.refs("hosts", "host") {
-		w.Placement.Hosts = append(w.Placement.Hosts, fleet.HostName(h))
-	}
-	if a := n.body.attrs["hosts"]; a != nil && len(w.Placement.Hosts) == 0 && len(n.diags) == 0 {
-		if v, _, ok := n.value("hosts"); ok && v.IsKnown() {
-			n.bad(a, "The list of hosts is empty, so there is no host that the workload could stand on.", "take hosts out for any host")
-		}
-	}
-	w.Placement.Hosts = sortedSet(w.Placement.Hosts)
-	w.Placement.Labels = n.stringMap("labels")
-	w.Placement.Spread = n.strings("spread")
-	if m, ok := n.integer("max_per_host", 1, maxReplicas); ok {
-		w.Placement.MaxPerHost = int(m)
 	}
 }
 

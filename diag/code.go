@@ -28,6 +28,7 @@ const (
 	CodeVersion         Code = "S0114" // required_version excludes this one
 	CodeSensitive       Code = "S0115" // a secret where it would be shown
 	CodeEvaluate        Code = "S0116" // an expression that fails
+	CodeNoLabel         Code = "S0117" // no host has the label or name that a placement asks for
 
 	CodeUnreachable    Code = "S0201" // no answer
 	CodeHostKeyUnknown Code = "S0202"
@@ -53,6 +54,7 @@ const (
 	CodePreventDestroy Code = "S0407"
 	CodeDeletionBudget Code = "S0408" // deletes more than may be deleted unasked
 	CodeVolumeKept     Code = "S0409" // no longer declared, and not deleted
+	CodeCheck          Code = "S0410" // a check of the configuration does not hold
 
 	CodeStepFailed  Code = "S0501"
 	CodeStepUnknown Code = "S0502" // nobody knows whether it took effect

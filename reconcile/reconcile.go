@@ -44,6 +44,10 @@ type Wanted struct {
 	Vault     fleet.Vault
 	Config    string                     // digest of the configuration
 	Variables map[string]json.RawMessage // that it was evaluated with, without sensitive ones
+
+	// Checks are what the configuration says must hold, each a function from what losses would do to what fails. An
+	// error among that fails the plan. A saved plan passed them when it was made, and is not held against them again.
+	Checks []func(fleet.Survival) diag.List
 }
 
 // Options is how a plan is to be made.
@@ -77,6 +81,9 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 	in.Assignment = standing.Assignment()
 
 	pl, diags := plan.Make(*in)
+	if !diags.HasErrors() {
+		diags = append(diags, w.hold(in)...)
+	}
 	return pl, diags.Err()
 }
 

@@ -23,8 +23,13 @@ func newValidate(a *app) *cobra.Command {
 			a.sources = cfg.Sources()
 			if !diags.HasErrors() {
 				// The key of the state is not needed to check: fingerprints made here are thrown away.
-				_, more := cfg.Evaluate(cmd.Context(), func(v string) fleet.Fingerprint { return fleet.Seal(nil, v) })
+				d, more := cfg.Evaluate(cmd.Context(), func(v string) fleet.Fingerprint { return fleet.Seal(nil, v) })
 				diags = append(diags, more...)
+				if d != nil {
+					for _, c := range d.Checks {
+						diags = append(diags, c.Known...)
+					}
+				}
 				a.sources = cfg.Sources()
 			}
 			if asJSON {

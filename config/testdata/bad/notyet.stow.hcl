@@ -3,7 +3,9 @@ job "migrate" {}             # ERROR: Not supported yet
 plugin "p" {}                # ERROR: Not supported yet
 registry "r" {}              # ERROR: Not supported yet
 moved {}                     # ERROR: Not supported yet
-check "c" {}                 # ERROR: Not supported yet
+check "c" {
+  data "x" {}                # ERROR: Not supported yet
+}
 load_balancer "l" {}         # ERROR: Not supported yet
 data "a" "b" {}              # ERROR: Not supported yet
 stowage {
@@ -29,12 +31,5 @@ workload "web" {
   route "x" {}               # ERROR: Not supported yet
   engine_options "docker" {} # ERROR: Not supported yet
   drift     = "warn"         # ERROR: Not supported yet
-  exclusive = true           # ERROR: Not supported yet
   drain_timeout = "1s"       # ERROR: Not supported yet
-  placement {
-    strategy = "binpack"     # ERROR: Not supported yet
-    priority = 50            # ERROR: Not supported yet
-    constraint {}            # ERROR: Not supported yet
-    affinity {}              # ERROR: Not supported yet
-  }
 }

@@ -58,13 +58,17 @@ host "edge" {
   }
   engine "docker" { socket = "/var/run/docker.sock" }
   capacity {
-    cpu    = "4000m"
-    memory = "8GiB"
+    cpu     = "4000m"
+    memory  = "8GiB"
+    gpus    = 2
+    devices = ["/dev/kvm", "/dev/fuse", "/dev/a/", "/dev/kvm"]
   }
   cordon = each.key == "b"
 }
 
-host "here" {}
+host "here" {
+  labels = { cores = 8, fast = true, disk = "ssd", rotten = "no" }
+}
 
 host "many" {
   count   = 2
@@ -145,8 +149,55 @@ workload "web" {
   placement {
     hosts        = [host.edge["a"], host.edge["b"], host.here]
     labels       = { disk = "ssd" }
-    spread       = ["zone"]
+    spread       = ["zone", "disk"]
     max_per_host = 2
+    strategy     = "spread"
+    priority     = 80
+    constraint {
+      attribute = "zone"
+      operator  = "in"
+      value     = ["eu-a", "eu-b"]
+    }
+    constraint {
+      attribute = "disk"
+      value     = "ssd"
+    }
+    constraint {
+      attribute = "disk"
+      operator  = "is_set"
+    }
+    constraint {
+      attribute = "rotten"
+      operator  = "is_set"
+      value     = false
+    }
+    constraint {
+      attribute = "host.engine_version"
+      operator  = "version"
+      value     = ">= 20.10, < 99"
+    }
+    dynamic "constraint" {
+      for_each = { "!=" = "db", regexp = "^[a-m]", not_in = ["x", 2] }
+      content {
+        attribute = "host.name"
+        operator  = constraint.key
+        value     = constraint.value
+      }
+    }
+    affinity {
+      attribute = workload.db
+      weight    = 50
+    }
+    affinity {
+      attribute = "workload.api"
+      weight    = -20
+    }
+    affinity {
+      attribute = "disk"
+      operator  = "="
+      value     = "ssd"
+      weight    = 100
+    }
   }
   logging {
     driver  = "json-file"
@@ -164,6 +215,31 @@ workload "web" {
   dns          = ["1.1.1.1"]
 }
 
+workload "packed" {
+  image     = "packed:1"
+  exclusive = true
+  placement {
+    strategy = "binpack"
+    constraint {
+      attribute = "cores"
+      operator  = ">="
+      value     = 4
+    }
+    constraint {
+      attribute = "fast"
+      value     = true
+    }
+    affinity {
+      attribute = workload.web
+      weight    = -100
+    }
+    affinity {
+      attribute = workload.api["eu"]
+      weight    = 1
+    }
+  }
+}
+
 workload "agent" {
   image = "agent@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
   mode  = "global"
@@ -172,6 +248,12 @@ workload "agent" {
 workload "api" {
   for_each = toset(["eu", "us"])
   image    = "api:${each.key}"
+  placement {
+    affinity {
+      attribute = workload.api
+      weight    = -10
+    }
+  }
   env      = { REGION = each.value, FLEET = fleet.name, PEER = workload.db.name, ADDR = host.edge["a"].address }
 }
 
@@ -186,4 +268,15 @@ output "password" {
 workload "sealed" {
   image     = "sealed:1"
   read_only = true
+}
+
+check "survives" {
+  assert {
+    condition     = fleet.survives_any_host && fleet.survives_any("zone")
+    error_message = "The shop ${fleet.name} must stay open."
+  }
+  assert {
+    condition     = workload.web.replicas >= 2
+    error_message = "One web is none."
+  }
 }
