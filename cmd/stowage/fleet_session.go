@@ -162,7 +162,11 @@ func (s *session) wanted(ctx context.Context) (reconcile.Wanted, *config.Desired
 		return reconcile.Wanted{}, nil, err
 	}
 	s.ranges = d.Ranges
-	return reconcile.Wanted{Fleet: d.Fleet, Vault: d.Vault, Config: d.Digest, Variables: plainVariables(d.Variables)}, d, nil
+	w := reconcile.Wanted{Fleet: d.Fleet, Vault: d.Vault, Config: d.Digest, Variables: plainVariables(d.Variables)}
+	for _, c := range d.Checks {
+		w.Checks = append(w.Checks, c.Eval)
+	}
+	return w, d, nil
 }
 
 // plainVariables are the values of variables that are not sensitive, as a plan binds them.
