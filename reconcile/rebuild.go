@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 
@@ -225,11 +226,7 @@ func (b *rebuilder) volumes() {
 		prevent[v.Name] = v.PreventDestroy
 	}
 	seen := map[state.Key]bool{}
-	for _, h := range slices.Sorted(maps.Keys(b.view.Hosts)) {
-		o, ok := b.view.Known(h)
-		if !ok {
-			continue
-		}
+	for h, o := range b.known() {
 		for _, v := range o.Volumes {
 			if v.Fleet != b.out.Meta.ID {
 				continue
@@ -251,13 +248,20 @@ func (b *rebuilder) volumes() {
 	}
 }
 
+// known goes through the hosts that answered, in the order of their names.
+func (b *rebuilder) known() iter.Seq2[fleet.HostName, *fleet.Observation] {
+	return func(yield func(fleet.HostName, *fleet.Observation) bool) {
+		for _, h := range slices.Sorted(maps.Keys(b.view.Hosts)) {
+			if o, ok := b.view.Known(h); ok && !yield(h, o) {
+				return
+			}
+		}
+	}
+}
+
 func (b *rebuilder) networks() {
 	seen := map[state.Key]bool{}
-	for _, h := range slices.Sorted(maps.Keys(b.view.Hosts)) {
-		o, ok := b.view.Known(h)
-		if !ok {
-			continue
-		}
+	for h, o := range b.known() {
 		for _, n := range o.Networks {
 			if n.Fleet != b.out.Meta.ID {
 				continue
