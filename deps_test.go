@@ -49,6 +49,7 @@ const allowed = `
 	# Pure: values in, values out.
 	fleet, VERSION < schedule;
 	fleet, state, diag < plan;
+	fleet < drawing;
 
 	fleet, diag, HCL, WORDS, IMAGEREF < config;
 	fleet < state, providers;
@@ -77,7 +78,7 @@ const allowed = `
 	diag < docs/generate;
 
 	# Only the command puts it together.
-	apply, config, diag, fleet, internal/plaintext, plan, reconcile, state, state/bolt < cmd/stowage;
+	apply, config, diag, drawing, fleet, internal/plaintext, plan, reconcile, state, state/bolt < cmd/stowage;
 	providers, providers/docker, providers/registry, providers/remote < cmd/stowage;
 	providers/remote/local, providers/remote/ssh, COMMAND, TERM, SYNC < cmd/stowage;
 
@@ -94,7 +95,7 @@ const allowedInTests = `TEST fleet diag providers providers/fake providers/provi
 
 // Pure packages take the clock, chance and the world as arguments. That is what makes what-if plans, property
 // tests and a simulated fleet possible.
-var pure = []string{"schedule", "plan"}
+var pure = []string{"schedule", "plan", "drawing"}
 
 var impureImports = []string{"context", "crypto/rand", "math/rand", "math/rand/v2", "os", "os/exec", "os/user", "os/signal", "net",
 	"net/http", "log", "log/slog", "sync", "sync/atomic", "syscall"}
