@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,65 +14,93 @@ import (
 	"github.com/stowage-run/stowage/providers"
 )
 
-// CreateNetwork makes a network. Docker allows two networks of one name, so it is looked for first; the client makes
-// engines before API 1.44 refuse a second one that is made at the same moment, and later ones always do.
+// CreateNetwork makes a network. Docker looks for another one of that name before it makes one, and not again: two requests at the
+// same moment make two networks, and containers can then be started on neither. A request of a process that was killed may still
+// be on its way while the next process repeats it. So who made a network looks afterwards too.
 func (e *Engine) CreateNetwork(ctx context.Context, r providers.NetworkRequest) error {
 	ctx, cancel := bounded(ctx, changeTimeout)
 	defer cancel()
-	found, err := e.network(ctx, r.Name)
+	found, err := e.networks(ctx, r.Name)
 	if err != nil {
 		return err
 	}
-	if found == nil {
-		_, err := e.api.NetworkCreate(ctx, r.Name, network.CreateOptions{Driver: r.Driver, Labels: r.Labels})
-		if !errdefs.IsConflict(err) {
-			return changed("create network", r.Name, err)
+	if len(found) == 0 {
+		_, created := e.api.NetworkCreate(ctx, r.Name, network.CreateOptions{Driver: r.Driver, Labels: r.Labels})
+		if created != nil && !errdefs.IsConflict(created) {
+			return changed("create network", r.Name, created)
 		}
-		if found, err = e.network(ctx, r.Name); err != nil || found == nil {
-			return changed("create network", r.Name, err)
+		if found, err = e.networks(ctx, r.Name); err != nil {
+			return &providers.Error{Op: "create network", Object: r.Name, Class: providers.ErrUnknown, Err: err}
+		}
+		if len(found) == 0 {
+			return changed("create network", r.Name, created)
 		}
 	}
-	for k, v := range r.Labels {
-		if found.Labels[k] != v {
-			return &providers.Error{Op: "create network", Object: r.Name, Class: providers.ErrNameTaken,
-				Err: fmt.Errorf("by network %.12s, whose label %s is %q", found.ID, k, found.Labels[k])}
+	for _, n := range found {
+		for k, v := range r.Labels {
+			if n.Labels[k] != v {
+				return &providers.Error{Op: "create network", Object: r.Name, Class: providers.ErrNameTaken,
+					Err: fmt.Errorf("by network %.12s, whose label %s is %q", n.ID, k, n.Labels[k])}
+			}
+		}
+	}
+	return e.keepOne(ctx, found)
+}
+
+// networks returns the networks of exactly this name, the latest first.
+func (e *Engine) networks(ctx context.Context, name string) ([]network.Summary, error) {
+	list, err := e.api.NetworkList(ctx, network.ListOptions{})
+	if err != nil {
+		return nil, looked("look for network", name, err)
+	}
+	list = slices.DeleteFunc(list, func(n network.Summary) bool { return n.Name != name })
+	slices.SortFunc(list, func(a, b network.Summary) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	return list, nil
+}
+
+// keepOne removes the twins of a network of ours. Those that containers are on stay: with two of that kind somebody else has
+// been at work.
+func (e *Engine) keepOne(ctx context.Context, twins []network.Summary) error {
+	left := len(twins)
+	for _, n := range twins {
+		if left <= 1 {
+			return nil
+		}
+		switch err := e.api.NetworkRemove(ctx, n.ID); {
+		case err == nil, errdefs.IsNotFound(err):
+			left--
+		case !errdefs.IsPermissionDenied(err): // 403: containers are on it
+			return changed("remove the twin of network", n.Name, err)
 		}
 	}
 	return nil
 }
 
-// network returns the network of exactly this name; nil: there is none.
-func (e *Engine) network(ctx context.Context, name string) (*network.Summary, error) {
-	list, err := e.api.NetworkList(ctx, network.ListOptions{})
-	if err != nil {
-		return nil, looked("look for network", name, err)
-	}
-	i := slices.IndexFunc(list, func(n network.Summary) bool { return n.Name == name })
-	if i < 0 {
-		return nil, nil
-	}
-	return &list[i], nil
-}
-
-// RemoveNetwork removes a network of the fleet.
+// RemoveNetwork removes a network of the fleet, and its twins.
 func (e *Engine) RemoveNetwork(ctx context.Context, f fleet.ID, name string) error {
 	ctx, cancel := bounded(ctx, changeTimeout)
 	defer cancel()
-	found, err := e.network(ctx, name)
-	switch {
-	case err != nil || found == nil:
+	found, err := e.networks(ctx, name)
+	if err != nil {
 		return err
-	case found.Labels[fleet.LabelFleet] != string(f):
+	}
+	ours := slices.DeleteFunc(slices.Clone(found), func(n network.Summary) bool { return n.Labels[fleet.LabelFleet] != string(f) })
+	if len(ours) == 0 && len(found) > 0 {
 		return &providers.Error{Op: "remove network", Object: name, Class: providers.ErrNotOurs}
 	}
-	err = e.api.NetworkRemove(ctx, found.ID)
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil
-	case errdefs.IsPermissionDenied(err): // 403: containers are on it
-		return &providers.Error{Op: "remove network", Object: name, Class: providers.ErrInUse, Err: trim(err)}
+	for _, n := range ours {
+		err := e.api.NetworkRemove(ctx, n.ID)
+		switch {
+		case errdefs.IsNotFound(err):
+		case errdefs.IsPermissionDenied(err): // 403: containers are on it
+			return &providers.Error{Op: "remove network", Object: name, Class: providers.ErrInUse, Err: trim(err)}
+		case err != nil:
+			return changed("remove network", name, err)
+		}
 	}
-	return changed("remove network", name, err)
+	return nil
 }
 
 // CreateVolume makes a volume, or finds it made by this fleet.
