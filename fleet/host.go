@@ -20,6 +20,21 @@ type Host struct {
 // Local reports whether the host is this machine.
 func (h Host) Local() bool { return h.Address == "" }
 
+// CapacityWith returns what the whole machine has: what the configuration says and, where that says nothing, what its engine
+// reports. A zero field is not known.
+func (h Host) CapacityWith(reported Resources) Resources {
+	if h.Capacity.CPU != 0 {
+		reported.CPU = h.Capacity.CPU
+	}
+	if h.Capacity.Memory != 0 {
+		reported.Memory = h.Capacity.Memory
+	}
+	if h.Capacity.GPUs != 0 {
+		reported.GPUs = h.Capacity.GPUs
+	}
+	return reported
+}
+
 // HostKeyPolicy says what happens when a host's key is not yet known. A changed key is always refused.
 type HostKeyPolicy string
 

@@ -340,6 +340,7 @@ func planText(p *Plan, problems []string) string {
 		lines = append(lines, fmt.Sprintf("%s %v waits %v: %s", u.Workload, u.Slots, u.Waits, strings.Join(u.Why, "; ")))
 	}
 	section("unplaced", lines)
+	section("stowage", stowageLines(p.Stowage))
 	t := &text{plan: p}
 	if t.survival(); t.Len() > 0 {
 		section("survival", strings.Split(strings.TrimRight(t.String(), "\n"), "\n"))

@@ -38,6 +38,8 @@ type Options struct {
 
 	WhatIf *WhatIf // nil: the plan is meant
 
+	Stowage bool // fill in Plan.Stowage
+
 	Config    string                     // digest of the configuration
 	Variables map[string]json.RawMessage // that it was evaluated with, without sensitive ones
 	Judge     *Judge                     // nil: Docker()
@@ -46,8 +48,9 @@ type Options struct {
 // WhatIf is what is supposed in a plan that only answers a question. The desired fleet and the view are as supposed
 // already.
 type WhatIf struct {
-	Lost []fleet.HostName // whose replicas go elsewhere, though nobody can take them away there
-	Text []string         // what is supposed, for people
+	Lost  []fleet.HostName // whose replicas go elsewhere, though nobody can take them away there
+	Added []fleet.HostName // that do not exist
+	Text  []string         // what is supposed, for people
 }
 
 // Make compares the desired fleet with what is recorded and observed, and returns the steps from one to the other.
@@ -73,6 +76,7 @@ func Make(in Input) (*Plan, diag.List) {
 		m.build()
 	}
 	m.finish()
+	m.stowage()
 	if m.diags.HasErrors() {
 		return nil, m.diags
 	}

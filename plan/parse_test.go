@@ -322,7 +322,7 @@ func changeContainer(o *fleet.Observation, id string, words []string) error {
 	return nil
 }
 
-// parseOptions reads: mode destroy; target A; exclude A; replace A; volumes.
+// parseOptions reads: mode destroy; target A; exclude A; replace A; volumes; stowage; lose H.
 func (w *world) parseOptions(text string) error {
 	return eachLine(text, func(f []string) error {
 		switch f[0] {
@@ -336,6 +336,8 @@ func (w *world) parseOptions(text string) error {
 			w.opts.Excludes = append(w.opts.Excludes, fleet.Addr(f[1]))
 		case "replace":
 			w.opts.Replaces = append(w.opts.Replaces, fleet.Addr(f[1]))
+		case "stowage":
+			w.opts.Stowage = true
 		case "lose":
 			w.opts.WhatIf = &WhatIf{Lost: []fleet.HostName{fleet.HostName(f[1])}, Text: []string{"host." + f[1] + " were lost"}}
 		default:

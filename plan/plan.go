@@ -65,6 +65,8 @@ type Plan struct {
 	// WhatIf is what was supposed when the plan was made, one line each for people. Such a plan is an answer: it is
 	// neither saved nor carried out.
 	WhatIf []string `json:"what_if,omitempty"`
+
+	Stowage *Stowage `json:"-"` // nil: not asked for, or the plan was read from a file
 }
 
 // Unplaced is replicas of one workload that no host takes.

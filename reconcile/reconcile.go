@@ -60,6 +60,7 @@ type Options struct {
 
 	Rebalance bool         // also move what could stay, as little as restores the spread
 	Suppose   *Supposition // nil: nothing; else the plan is an answer that is never carried out
+	Stowage   bool         // fill in plan.Plan.Stowage, for a drawing
 
 	// NoRefresh plans from the record alone, as if every host were as recorded. Hosts on which an earlier
 	// run left something open are looked at all the same.
@@ -113,7 +114,7 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 	opt := plan.Options{
 		ID: p.NewID(), Tool: p.Version, Now: p.Now().UTC(), Mode: o.Mode,
 		Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, Volumes: o.Volumes,
-		WhatIf: whatIf, Config: w.Config, Variables: w.Variables,
+		WhatIf: whatIf, Stowage: o.Stowage, Config: w.Config, Variables: w.Variables,
 	}
 	frozen, diags := plan.Frozen(pinned, snap, inventory, opt)
 	if err := diags.Err(); err != nil {

@@ -54,6 +54,7 @@ func (s *Supposition) suppose(f *fleet.Fleet, v fleet.View) (*fleet.Fleet, fleet
 		h.Name = freeName(to.Hosts)
 		h.Address = string(h.Name) // never this machine
 		to.Hosts = append(to.Hosts, h)
+		w.Added = append(w.Added, h.Name)
 		v.Hosts[h.Name] = fleet.Sighting{Observation: &fleet.Observation{Engine: fleet.EngineInfo{ID: string(h.Name), Arch: arch, Capacity: h.Capacity}}}
 		w.Text = append(w.Text, fmt.Sprintf("%s were added (%s)", fleet.HostAddr(h.Name), offers(h)))
 	}
