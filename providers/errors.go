@@ -9,6 +9,7 @@ import (
 var (
 	ErrUnknown       = errors.New("outcome unknown")      // may or may not have taken effect
 	ErrUnreachable   = errors.New("host unreachable")     // nothing was sent
+	ErrSilent        = error(silent{})                    // the host answers and its engine does not; an ErrUnreachable
 	ErrNotFound      = errors.New("not found")            // no such container, volume or network
 	ErrNameTaken     = errors.New("name taken")           // by something that is not what was asked for
 	ErrPortTaken     = errors.New("port taken")           // on the host
@@ -22,6 +23,11 @@ var (
 	ErrSecret        = errors.New("secret value missing") // the vault lacks a sealed text
 	ErrInvalid       = errors.New("invalid request")      // the engine refuses it as it stands
 )
+
+type silent struct{}
+
+func (silent) Error() string        { return "engine does not answer" }
+func (silent) Is(target error) bool { return target == ErrUnreachable }
 
 // Error is a failed call: what was being done to what, its class and its cause.
 type Error struct {

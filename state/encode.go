@@ -48,16 +48,16 @@ func seal(k Key, body []byte) []byte {
 func open(r Record) ([]byte, error) {
 	v := r.Value
 	if len(v) < envelopeSize {
-		return nil, &DamagedError{string(r.Key), fmt.Sprintf("a record of %d bytes", len(v))}
+		return nil, &DamagedError{Path: string(r.Key), What: fmt.Sprintf("a record of %d bytes", len(v))}
 	}
 	if got, want := binary.BigEndian.Uint32(v[1:]), checksum(r.Key, v); got != want {
-		return nil, &DamagedError{string(r.Key), fmt.Sprintf("checksum %08x, recorded %08x", want, got)}
+		return nil, &DamagedError{Path: string(r.Key), What: fmt.Sprintf("checksum %08x, recorded %08x", want, got)}
 	}
 	switch {
 	case v[0] > version:
 		return nil, fmt.Errorf("%s: %w: form %d, this one reads up to %d", r.Key, ErrNewer, v[0], version)
 	case v[0] == 0:
-		return nil, &DamagedError{string(r.Key), "form 0"}
+		return nil, &DamagedError{Path: string(r.Key), What: "form 0"}
 	}
 	return v[envelopeSize:], nil
 }
@@ -94,7 +94,7 @@ func decode[T any](r Record) (v T, err error) {
 		return v, err
 	}
 	if err := json.Unmarshal(body, &v); err != nil {
-		return v, &DamagedError{string(r.Key), err.Error()}
+		return v, &DamagedError{Path: string(r.Key), What: err.Error()}
 	}
 	return v, nil
 }
@@ -107,7 +107,7 @@ func decodeReplica(r Record) (Replica, error) {
 	}
 	v, err := unpackReplica(body)
 	if err != nil {
-		return v, &DamagedError{string(r.Key), err.Error()}
+		return v, &DamagedError{Path: string(r.Key), What: err.Error()}
 	}
 	return v, nil
 }
@@ -123,7 +123,7 @@ func decodeRelease(r Record) (v Release, err error) {
 		err = json.Unmarshal(body, &v)
 	}
 	if err != nil {
-		return v, &DamagedError{string(r.Key), err.Error()}
+		return v, &DamagedError{Path: string(r.Key), What: err.Error()}
 	}
 	return v, nil
 }
@@ -134,7 +134,7 @@ func decodeRelease(r Record) (v Release, err error) {
 func Decode(r Record) (any, error) {
 	kind, _, _ := strings.Cut(string(r.Key), "/") // the checksum vouches for the rest of the key
 	if _, known := partsOf(kind); !known {
-		return nil, &DamagedError{string(r.Key), "an unknown kind of record"}
+		return nil, &DamagedError{Path: string(r.Key), What: "an unknown kind of record"}
 	}
 	switch kind {
 	case kindMeta:
@@ -157,6 +157,8 @@ func Decode(r Record) (any, error) {
 		return decode[Intent](r)
 	case kindDebt:
 		return decode[Debt](r)
+	case kindRollout:
+		return decode[Rollout](r)
 	case kindOutput:
 		return decode[fleet.Output](r)
 	case kindRelease:

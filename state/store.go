@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -144,12 +145,19 @@ func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // DamagedError is ErrDamaged with where and what.
 type DamagedError struct {
-	Path string // of the file, or the key of the record
-	What string // what was found
+	Path string   // of the file, or the key of the record
+	What string   // what was found
+	Try  []string // what to type, best first, each with what it does after it; may be empty
 }
 
-// Error names the place.
-func (e *DamagedError) Error() string { return fmt.Sprintf("%s: %s: %s", ErrDamaged, e.Path, e.What) }
+// Error names the place, and what to type.
+func (e *DamagedError) Error() string {
+	s := fmt.Sprintf("%s: %s: %s", ErrDamaged, e.Path, e.What)
+	if len(e.Try) > 0 {
+		s += "; try: " + strings.Join(e.Try, "  or  ")
+	}
+	return s
+}
 
 // Is makes the error an ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }

@@ -74,6 +74,10 @@ func errorDiagnostic(err error) diag.Diagnostic {
 	if errors.As(err, &re) {
 		return remoteDiagnostic(re)
 	}
+	var de *state.DamagedError
+	if errors.As(err, &de) {
+		return damagedDiagnostic(de)
+	}
 	d := diag.Diagnostic{Code: diag.CodeInternal, Summary: "Something went wrong", Detail: capital(err.Error()) + "."}
 	for _, known := range []struct {
 		is      error
@@ -81,7 +85,6 @@ func errorDiagnostic(err error) diag.Diagnostic {
 		summary string
 		remedy  string
 	}{
-		{state.ErrDamaged, diag.CodeStateDamaged, "The state is damaged", "stowage state rebuild"},
 		{state.ErrNewer, diag.CodeStateNewer, "The state was written by a newer version of Stowage", "stowage version"},
 		{state.ErrFull, diag.CodeStateWrite, "No space is left for the state", "Free space where the state is, then: stowage apply"},
 		{state.ErrReadOnly, diag.CodeStateWrite, "The state cannot be written", ""},
@@ -96,6 +99,7 @@ func errorDiagnostic(err error) diag.Diagnostic {
 		{providers.ErrNoSpace, diag.CodeNoSpace, "The host's disk is full", "docker system df    on the host"},
 		{providers.ErrImageNotFound, diag.CodeImageNotFound, "Image not found", ""},
 		{providers.ErrRegistry, diag.CodeRegistry, "The registry refused, or did not answer", "docker login REGISTRY"},
+		{providers.ErrSilent, diag.CodeEngineSick, "The engine does not answer", "systemctl status docker    on the host; its log: journalctl -u docker"},
 		{providers.ErrUnreachable, diag.CodeUnreachable, "A host does not answer", "stowage status"},
 		{context.DeadlineExceeded, diag.CodeEngineSick, "It took too long", ""},
 		{context.Canceled, diag.CodeInterrupted, "Interrupted", ""},
@@ -108,6 +112,16 @@ func errorDiagnostic(err error) diag.Diagnostic {
 	var pe *providers.Error
 	if errors.As(err, &pe) {
 		d.Code, d.Summary = diag.CodeEngine, "The engine refused"
+	}
+	return d
+}
+
+// damagedDiagnostic is the message for a damaged state.
+func damagedDiagnostic(de *state.DamagedError) diag.Diagnostic {
+	d := diag.Diagnostic{Code: diag.CodeStateDamaged, Summary: "The state is damaged", Detail: de.Path + ":\n" + capital(de.What) + ".",
+		Remedy: strings.Join(de.Try, "\n")}
+	if d.Remedy == "" {
+		d.Remedy = "stowage state rebuild"
 	}
 	return d
 }

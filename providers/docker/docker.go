@@ -82,8 +82,9 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	ping, err := api.Ping(ctx)
 	if err != nil {
 		t.CloseIdleConnections()
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("the engine did not answer within %v: it hangs, or is overloaded", connectTimeout)
+		if errors.Is(err, context.DeadlineExceeded) && !neverSent(err) {
+			return nil, &providers.Error{Op: "connect", Object: c.Socket, Class: providers.ErrSilent,
+				Err: fmt.Errorf("not within %v: it hangs, or is overloaded", connectTimeout)}
 		}
 		return nil, unreachable("connect", c.Socket, err)
 	}

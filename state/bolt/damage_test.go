@@ -193,7 +193,7 @@ func TestWhatIsFound(t *testing.T) {
 		_, err := s.Read(t.Context())
 		var damaged *state.DamagedError
 		if !errors.As(err, &damaged) || damaged.Path != s.Path() || !strings.Contains(damaged.What, c.want) ||
-			!strings.Contains(damaged.What, "stowage state rebuild") {
+			len(damaged.Try) != 1 || !strings.HasPrefix(damaged.Try[0], "stowage state rebuild ") {
 			t.Errorf("%s: got error %v, want one with %q", c.name, err, c.want)
 		}
 		if _, err := s.Lock(t.Context(), state.Holder{ID: "x"}, 0); !errors.Is(err, state.ErrDamaged) {

@@ -234,25 +234,25 @@ func (s *Store) damaged(err error) error {
 	if !errors.As(err, &d) {
 		return classify(s.Path(), err)
 	}
-	return &state.DamagedError{Path: s.Path(), What: err.Error() + "; " + s.remedy()}
+	return &state.DamagedError{Path: s.Path(), What: err.Error(), Try: s.remedies()}
 }
 
-// remedy says how a damaged file is mended.
-func (s *Store) remedy() string {
-	const rebuild = "stowage state rebuild"
+// remedies says how a damaged file is mended, the best first.
+func (s *Store) remedies() []string {
+	rebuild := []string{"stowage state rebuild    to read it back from the hosts"}
 	f, err := os.Open(s.file(copyName))
 	if err != nil {
-		return "mend it with: " + rebuild
+		return rebuild
 	}
 	defer f.Close()
 	if _, err := readImage(f); err != nil {
-		return "mend it with: " + rebuild
+		return rebuild
 	}
 	made := ""
 	if info, err := f.Stat(); err == nil {
-		made = " (of " + info.ModTime().Format(time.RFC3339) + ")"
+		made = " of " + info.ModTime().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("restore the copy%s with: cp %s %s   or mend it with: %s", made, s.file(copyName), s.Path(), rebuild)
+	return append([]string{fmt.Sprintf("cp %s %s    to restore the copy%s", s.file(copyName), s.Path(), made)}, rebuild...)
 }
 
 // absent is the error where there is no file: errAbsent, or damage where there was one.
