@@ -26,6 +26,21 @@ type pooled struct {
 	failed *failure      // the last failed attempt; guarded by Pool.mu
 }
 
+// notConnected is ErrUnreachable with the words of who tried to connect: whatever stood in the way, nothing was sent.
+type notConnected struct{ error }
+
+func (e notConnected) Is(target error) bool { return target == ErrUnreachable }
+func (e notConnected) Unwrap() error        { return e.error }
+
+// unreached gives an error of connecting its class, unless an engine that was reached has given it one.
+func unreached(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Class != nil {
+		return err
+	}
+	return notConnected{err}
+}
+
 // failure is one attempt that failed. Those who waited for it share it: to a host that does not answer, each attempt of
 // their own would take as long again, one after another.
 type failure struct{ err error }
@@ -73,6 +88,7 @@ func (p *Pool) fill(ctx context.Context, h fleet.Host, place *pooled) (Engine, e
 	defer p.mu.Unlock()
 	switch {
 	case err != nil:
+		err = unreached(err)
 		if ctx.Err() == nil { // else it is the caller's end, which says nothing of the host
 			place.failed = &failure{err}
 		}

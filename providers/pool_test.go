@@ -76,8 +76,9 @@ func TestPoolForgetsFailures(t *testing.T) {
 		return &link{}, nil
 	})
 	defer p.Close()
-	if _, err := p.Engine(t.Context(), fleet.Host{Name: "a"}); !errors.Is(err, refused) {
-		t.Errorf("got %v, want %v", err, refused)
+	_, err := p.Engine(t.Context(), fleet.Host{Name: "a"})
+	if !errors.Is(err, refused) || !errors.Is(err, providers.ErrUnreachable) || err.Error() != refused.Error() {
+		t.Errorf("got %v, want %v as ErrUnreachable: nothing was sent", err, refused)
 	}
 	fail = false
 	if _, err := p.Engine(t.Context(), fleet.Host{Name: "a"}); err != nil {
