@@ -145,14 +145,14 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 	if p.Empty() && len(p.Skipped) == 0 && s.owes(ctx) {
 		return p, nil // what was owed is settled: applying nothing records that
 	}
+	if len(p.Skipped) > 0 && !f.allowUnreachable { // even where nothing is to be done: nobody knows whether that is so
+		return nil, s.unreachable(p, quiet.errs, quiet.hosts)
+	}
 	if p.Empty() {
 		if !f.asJSON {
 			fmt.Fprintf(s.out, "\n%s\n", s.color().bold(s.color().green("Apply complete! Nothing to change.")))
 		}
 		return nil, nil
-	}
-	if len(p.Skipped) > 0 && !f.allowUnreachable {
-		return nil, s.unreachable(p, quiet.errs, quiet.hosts)
 	}
 	if !f.autoApprove {
 		if err := s.approve(question(p)); err != nil {
@@ -176,7 +176,7 @@ func (s *session) unreachable(p *plan.Plan, silent map[fleet.HostName]error, hos
 	const goOn = "stowage apply -allow-unreachable    to do the rest now and record what is owed"
 	var list diag.List
 	for _, h := range p.Skipped {
-		d := diag.Diagnostic{Code: diag.CodeUnreachable, Summary: fmt.Sprintf("Host %q did not answer", h.Host), Detail: h.Why}
+		d := diag.Diagnostic{Code: diag.CodeUnreachable, Summary: fmt.Sprintf("Host %q could not be asked", h.Host), Detail: h.Why}
 		if err := silent[h.Host]; err != nil {
 			d = errorDiagnostic(err)
 		}

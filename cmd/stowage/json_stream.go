@@ -43,7 +43,7 @@ func (j *jsonStream) plan(p *plan.Plan) error {
 			"resource": resource(c.Address, string(c.Host)), "action": c.Action, "reason": c.Reason, "previous_host": c.From, "detail": c.Change}})
 	}
 	for _, s := range p.Skipped {
-		j.write("warn", "unknown_host", fmt.Sprintf("host.%s did not answer", s.Host), map[string]any{"host": s.Host, "why": s.Why, "owed": s.Owed})
+		j.write("warn", "unknown_host", fmt.Sprintf("host.%s could not be asked", s.Host), map[string]any{"host": s.Host, "why": s.Why, "owed": s.Owed})
 	}
 	return j.summary("plan", p.Counts())
 }

@@ -43,7 +43,7 @@ func (s *session) printReport(ctx context.Context, p *plan.Plan, r *apply.Report
 	}
 	fmt.Fprintf(s.out, "\n%s Resources: %s%d added, %d changed, %d destroyed.\n", c.bold(head), extra, n.Add, n.Change, n.Destroy)
 	for _, debt := range r.Debts {
-		fmt.Fprintf(s.out, "Owed to %s, which did not answer (%s):\n", debt.Host, debt.Why)
+		fmt.Fprintf(s.out, "Owed to %s, which could not be asked (%s):\n", debt.Host, debt.Why)
 		for _, line := range debt.Steps {
 			fmt.Fprintf(s.out, "  %s\n", line)
 		}

@@ -59,7 +59,7 @@ func (s *session) printRebuilt(r *reconcile.Rebuilt) {
 	fmt.Fprintf(s.out, "Rebuilt the record of fleet %s (%s): %d replicas, %d volumes, %d networks. Nothing on a host was changed.\n",
 		r.Meta.Name, r.Meta.ID, len(r.Replicas), len(r.Volumes), len(r.Networks))
 	for _, h := range sortedKeys(r.Unseen) {
-		fmt.Fprintf(s.out, "  host %s did not answer: what is on it is not in the record\n", h)
+		fmt.Fprintf(s.out, "  host %s could not be asked: what is on it is not in the record\n", h)
 	}
 	if n := len(r.NoSpec); n > 0 {
 		fmt.Fprintf(s.out, "  %d revisions are of no workload that is declared now: the next apply replaces their replicas\n", n)

@@ -108,7 +108,7 @@ func replicaRow(snap *state.Snapshot, rec state.Replica, seen map[string]*fleet.
 	c := seen[rec.Container]
 	switch {
 	case seen == nil:
-		row.State, row.Detail = "unknown", "its host did not answer"
+		row.State, row.Detail = "unknown", "its host could not be asked"
 	case rec.Container == "":
 		row.State, row.Detail = "vacant", "its container was removed and the next was not made yet"
 	case c == nil:

@@ -32,7 +32,7 @@ func (s *session) printStatus(r *statusReport) {
 				memory += " of " + units.BytesSize(float64(h.Capacity.Memory))
 			}
 			if !h.Answers {
-				engine = "no answer"
+				engine = "unknown"
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", h.Name, address, engine, h.Replicas, cpu, memory)
 		}
@@ -85,7 +85,7 @@ func (s *session) printTroubles(r *statusReport) {
 	c := s.color()
 	for _, h := range r.Hosts {
 		if !h.Answers {
-			fmt.Fprintf(s.out, "%s %s\n", c.yellow("No answer from "+string(h.Name)+":"), plaintext.Line(h.Why))
+			fmt.Fprintf(s.out, "%s %s could not be asked: %s\n", c.yellow("Unknown:"), h.Name, plaintext.Line(h.Why))
 		}
 	}
 	drift := 0
