@@ -169,7 +169,8 @@ type ExecRequest struct {
 	TTY     bool
 	Stdin   io.Reader // nil: none
 	Stdout  io.Writer
-	Stderr  io.Writer // with TTY all output goes to Stdout
+	Stderr  io.Writer    // with TTY all output goes to Stdout
+	Size    TerminalSize // with TTY, the terminal's size at the start; zero: not known
 	// Resize, with TTY, carries the terminal's sizes; the caller closes it.
 	Resize <-chan TerminalSize
 }

@@ -71,6 +71,9 @@ func (a *app) execIn(ctx context.Context, e providers.Engine, r state.Replica, x
 		if old, err := term.MakeRaw(int(os.Stdin.Fd())); err == nil {
 			defer term.Restore(int(os.Stdin.Fd()), old)
 		}
+		if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+			x.Size = providers.TerminalSize{Rows: uint(h), Columns: uint(w)}
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		sizes := make(chan providers.TerminalSize)

@@ -10,8 +10,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/internal/plaintext"
 	"github.com/stowage-run/stowage/providers"
+	"github.com/stowage-run/stowage/providers/remote"
 	"github.com/stowage-run/stowage/state"
 )
 
@@ -46,7 +49,7 @@ func (a *app) runLogs(ctx context.Context, name string, o providers.LogOptions, 
 		return err
 	}
 	defer s.close()
-	view := &logView{s: s, stamps: timestamps}
+	view := &logView{s: s, stamps: timestamps, silent: map[fleet.HostName]bool{}}
 	for _, r := range replicas {
 		view.wide = max(view.wide, len(r.Replica.Addr().Name()))
 	}
@@ -55,8 +58,11 @@ func (a *app) runLogs(ctx context.Context, name string, o providers.LogOptions, 
 	} else {
 		err = view.merge(ctx, snap, replicas, o)
 	}
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return nil // Ctrl-C is how following ends
+	case err == nil && view.missed:
+		return exitStatus(exitError)
 	}
 	return err
 }
@@ -67,7 +73,9 @@ type logView struct {
 	stamps bool
 	wide   int
 
-	mu sync.Mutex // one line at a time
+	mu     sync.Mutex // one line at a time; guards what follows
+	silent map[fleet.HostName]bool
+	missed bool // not everything could be shown
 }
 
 // line is one line with where it came from.
@@ -90,8 +98,25 @@ func (v *logView) print(l logLine) error {
 	return err
 }
 
-// read streams one replica's lines.
+// read streams one replica's lines. Where its host or its container does not give them, that is said, and the others go on.
 func (v *logView) read(ctx context.Context, snap *state.Snapshot, i int, r state.Replica, o providers.LogOptions, emit func(logLine) error) error {
+	var refused error
+	err := v.stream(ctx, snap, r, o, func(l providers.LogLine) error {
+		refused = emit(logLine{i, r.Replica.Addr().Name(), l})
+		return refused
+	})
+	switch {
+	case err == nil, refused != nil:
+		return refused
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	v.miss(r, err)
+	return nil
+}
+
+// stream hands on one replica's lines.
+func (v *logView) stream(ctx context.Context, snap *state.Snapshot, r state.Replica, o providers.LogOptions, emit func(providers.LogLine) error) error {
 	h, err := hostOf(snap, r.Host)
 	if err != nil {
 		return err
@@ -100,9 +125,30 @@ func (v *logView) read(ctx context.Context, snap *state.Snapshot, i int, r state
 	if err != nil {
 		return err
 	}
-	return e.Logs(ctx, r.Container, o, func(l providers.LogLine) error {
-		return emit(logLine{i, r.Replica.Addr().Name(), l})
-	})
+	return e.Logs(ctx, r.Container, o, emit)
+}
+
+// miss says why a replica's lines are not shown, or no further: once for a host that cannot be asked.
+func (v *logView) miss(r state.Replica, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.missed = true
+	d := errorDiagnostic(err)
+	if errors.Is(err, providers.ErrNotFound) {
+		d = diag.Diagnostic{Code: diag.CodeNoSuch, Summary: "The replica's container is gone", Detail: capital(err.Error()) + ".", Remedy: "stowage plan"}
+	}
+	var re *remote.Error
+	if errors.As(err, &re) || errors.Is(err, providers.ErrUnreachable) {
+		if v.silent[r.Host] {
+			return
+		}
+		v.silent[r.Host] = true
+		d.Affected = fmt.Sprintf("The lines of replicas on %s are missing.", r.Host)
+	} else {
+		d.Affected = fmt.Sprintf("Lines of %s are missing.", r.Replica.Addr().Name())
+	}
+	v.s.point(&d, r.Host)
+	v.s.printDiagnostics(diag.List{d})
 }
 
 // follow prints lines as they come.

@@ -26,7 +26,7 @@ func newStatus(a *app) *cobra.Command {
 			}
 			defer s.close()
 			if !watch {
-				return s.showStatus(ctx, asJSON)
+				return s.showStatus(ctx, asJSON, "")
 			}
 			return s.watchStatus(ctx, asJSON)
 		},
@@ -42,17 +42,20 @@ func (s *session) watchStatus(ctx context.Context, asJSON bool) error {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
+		before := ""
 		if s.outTTY && !asJSON {
-			fmt.Fprint(s.out, "\x1b[H\x1b[2J")
+			before = "\x1b[H\x1b[2J"
 		}
-		if err := s.showStatus(ctx, asJSON); err != nil {
+		err := s.showStatus(ctx, asJSON, before)
+		if ctx.Err() != nil {
+			return nil // Ctrl-C is how watching ends, also in the midst of a look
+		}
+		if err != nil {
 			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
-		case <-s.stop:
 			return nil
 		}
 	}
@@ -111,8 +114,9 @@ type strayStatus struct {
 	Host fleet.HostName `json:"host"`
 }
 
-// showStatus looks at every host and prints what it sees.
-func (s *session) showStatus(ctx context.Context, asJSON bool) error {
+// showStatus looks at every host and prints what it sees, after before: a screen is cleared only when there is something to
+// put in place of what it shows.
+func (s *session) showStatus(ctx context.Context, asJSON bool, before string) error {
 	snap, err := s.recorded(ctx)
 	if err != nil {
 		return err
@@ -125,6 +129,9 @@ func (s *session) showStatus(ctx context.Context, asJSON bool) error {
 	if len(hosts) > 0 {
 		view, _ = s.pass(nil).Look(ctx, snap.Meta.ID, hosts, nil)
 	}
+	if err := ctx.Err(); err != nil {
+		return err // a look that was broken off says nothing of the hosts
+	}
 	r := makeStatus(snap, view)
 	if r.Locked, err = s.store.Holder(ctx); err != nil {
 		return err
@@ -132,6 +139,7 @@ func (s *session) showStatus(ctx context.Context, asJSON bool) error {
 	if asJSON {
 		return writeJSON(s.out, r)
 	}
+	fmt.Fprint(s.out, before)
 	s.printStatus(r)
 	return nil
 }

@@ -139,11 +139,13 @@ func (e *Engine) Exec(ctx context.Context, id string, x providers.ExecRequest) (
 	if c.Phase != fleet.PhaseRunning {
 		return 0, &providers.Error{Op: "exec in", Object: c.Name, Class: providers.ErrNotRunning}
 	}
-	made, err := e.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: x.Command, Tty: x.TTY, AttachStdin: x.Stdin != nil, AttachStdout: true, AttachStderr: true})
+	size := consoleSize(x)
+	made, err := e.api.ContainerExecCreate(ctx, id, container.ExecOptions{
+		Cmd: x.Command, Tty: x.TTY, ConsoleSize: size, AttachStdin: x.Stdin != nil, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return 0, changed("exec in", c.Name, err)
 	}
-	stream, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: x.TTY})
+	stream, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: x.TTY, ConsoleSize: size})
 	if err != nil {
 		return 0, changed("exec in", c.Name, err)
 	}
@@ -157,6 +159,15 @@ func (e *Engine) Exec(ctx context.Context, id string, x providers.ExecRequest) (
 		return 0, changed("exec in", c.Name, err)
 	}
 	return j.ExitCode, nil
+}
+
+// consoleSize is the size that a command's terminal begins with. A command that is told its size only afterwards has often drawn
+// by then. Engines before API 1.42 have no word for it, and the client leaves it out.
+func consoleSize(x providers.ExecRequest) *[2]uint {
+	if !x.TTY || x.Size.Rows == 0 || x.Size.Columns == 0 {
+		return nil
+	}
+	return &[2]uint{x.Size.Rows, x.Size.Columns}
 }
 
 // endOfInput is how a terminal says that nothing more comes (^D). Half closing the stream instead makes the engine drop
