@@ -17,7 +17,8 @@ import (
 )
 
 // The scripts are what a user types and sees. Those named fleet_* use the hosts over SSH, which they break, and run one
-// after another; the others have at most this machine's engine, share it under names of their own, and run together.
+// after another. The others run together: they share this machine's engine under names of their own, and those named
+// host1_*, host2_*, host3_* have that host over SSH for themselves.
 // A script's fleet is named after its directory: script-NAME, $FLEET in the script. Names have no dashes, so that no fleet's
 // name followed by a dash begins another's.
 
@@ -67,7 +68,7 @@ func params(t *testing.T, want func(name string) bool) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"engine": cmdEngine, "hosts": cmdHosts, "docker": cmdDocker, "fleet": cmdFleet,
-			"exits": cmdExits, "atexit": cmdAtExit, "replace": cmdReplace, "count": cmdCount,
+			"exits": cmdExits, "atexit": cmdAtExit, "replace": cmdReplace, "count": cmdCount, "programs": cmdPrograms,
 		},
 	}
 }
@@ -102,20 +103,20 @@ func cmdEngine(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // cmdHosts writes the blocks of some hosts: `hosts FILE h1 h2`. This machine's engine, which has the images, comes with them.
-// For configurations of their own there are $ADDRESS_h1 and so on, and a ~/.ssh/config with the key to them.
+// For configurations of their own there are $ADDRESS_h1, $SOCKET_h1 and so on, and a ~/.ssh/config with the key to them.
 func cmdHosts(ts *testscript.TestScript, neg bool, args []string) {
 	cmdEngine(ts, neg, nil)
 	var hcl strings.Builder
 	fleet := ts.Getenv("FLEET")
 	for _, name := range args[1:] {
-		hcl.WriteString(hostOfScript(ts, name).HCL())
-	}
-	for _, h := range fleetOf(ts).Hosts {
-		ts.Defer(func() { ts.Check(clean(h, fleet)) })
+		h := hostOfScript(ts, name)
+		hcl.WriteString(h.HCL())
+		ts.Defer(func() { ts.Check(clean(h, fleet)) }) // of these alone: others may be broken by others
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(hcl.String()), 0o644))
 	for _, h := range fleetOf(ts).Hosts {
 		ts.Setenv("ADDRESS_"+h.Name, h.Addr)
+		ts.Setenv("SOCKET_"+h.Name, h.Socket)
 	}
 	ssh := fmt.Sprintf("Host *\n  User root\n  IdentityFile %s\n  UserKnownHostsFile %s\n", fleetOf(ts).KeyFile, fleetOf(ts).KnownHosts)
 	ts.Check(os.MkdirAll(ts.MkAbs("home/.ssh"), 0o700))
@@ -156,24 +157,29 @@ func cmdDocker(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdFleet breaks a host and mends it: `fleet cut|restore|changekey|restorekey HOST`. What is broken is mended after the script.
+// cmdFleet breaks a host or mends it: `fleet cut HOST`, `fleet restore HOST`. What is broken is mended after the script.
 func cmdFleet(ts *testscript.TestScript, _ bool, args []string) {
 	h, ctx := hostOfScript(ts, args[1]), context.Background()
-	mend := func(f func(context.Context) error) { ts.Defer(func() { ts.Check(f(ctx)) }) }
-	switch args[0] {
-	case "cut":
-		mend(h.RestoreLink)
-		ts.Check(h.CutLink(ctx))
-	case "restore":
-		ts.Check(h.RestoreLink(ctx))
-	case "changekey":
-		mend(h.RestoreHostKey)
-		ts.Check(h.ChangeHostKey(ctx))
-	case "restorekey":
-		ts.Check(h.RestoreHostKey(ctx))
-	default:
-		ts.Fatalf("fleet knows no %q", args[0])
+	for _, f := range []struct {
+		breaks, mends string
+		how, back     func(context.Context) error
+	}{
+		{"cut", "restore", h.CutLink, h.RestoreLink},
+		{"changekey", "restorekey", h.ChangeHostKey, h.RestoreHostKey},
+		{"freeze", "thaw", h.FreezeEngine, h.ThawEngine},
+		{"refuse", "allow", h.RefuseForwarding, h.AllowForwarding},
+	} {
+		switch args[0] {
+		case f.breaks:
+			ts.Defer(func() { ts.Check(f.back(ctx)) })
+			ts.Check(f.how(ctx))
+			return
+		case f.mends:
+			ts.Check(f.back(ctx))
+			return
+		}
 	}
+	ts.Fatalf("fleet knows no %q", args[0])
 }
 
 // cmdExits runs a command that has to end with a status: `exits 3 stowage fmt -check`.
@@ -211,6 +217,12 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(before, args[1], args[2])), 0o644))
+}
+
+// cmdPrograms puts mounts of this machine's programs in place of ${programs} in a configuration, for containers that are to have
+// a shell: `programs FILE`.
+func cmdPrograms(ts *testscript.TestScript, neg bool, args []string) {
+	cmdReplace(ts, neg, []string{args[0], "${programs}", programs()})
 }
 
 // cmdCount counts this script's containers on a host, stopped ones too: `count 3 h1`.
