@@ -33,7 +33,11 @@ type Workload struct {
 	Reserve     Resources     `json:"reserve,omitzero"` // counted against a host's capacity
 	StopTimeout time.Duration `json:"stop_timeout"`     // between the stop signal and the kill
 	Placement   Placement     `json:"placement,omitzero"`
-	Exclusive   bool          `json:"exclusive,omitempty"`  // never two of a slot at once: what stood on a lost host waits for it
+	Exclusive   bool          `json:"exclusive,omitempty"` // never two of a slot at once: what stood on a lost host waits for it
+	Health      Healthcheck   `json:"health,omitzero"`
+	Update      Update        `json:"update,omitzero"`
+	Hooks       []Hook        `json:"hooks,omitempty"`      // sorted by kind
+	Job         *Job          `json:"job,omitempty"`        // nil: it is kept running
 	DependsOn   []Addr        `json:"depends_on,omitempty"` // sorted
 }
 

@@ -159,8 +159,56 @@ func WorkloadAttributes(w fleet.Workload) []Attribute {
 	a.some("placement.affinity", said(w.Placement.Affinities), Records)
 	a.int("placement.priority", int64(w.Placement.Priority), Records)
 	a.bool("exclusive", w.Exclusive, Records)
+	a.health(w.Health)
+	a.update(w.Update)
+	for _, h := range w.Hooks {
+		at := "hook." + string(h.Kind) + "."
+		a.add("hook.kind", string(h.Kind), Records)
+		a.some(at+"command", h.Command, Records)
+		a.add(at+"timeout", duration(h.Timeout), Records)
+	}
+	if j := w.Job; j != nil {
+		a.add("job", "runs to completion", Records)
+		a.int("retries", int64(j.Retries), Records)
+		a.add("timeout", duration(j.Timeout), Records)
+	}
 	a.some("depends_on", texts(w.DependsOn), Records)
 	return a.list
+}
+
+func (a *attributes) health(h fleet.Healthcheck) {
+	const at = "healthcheck."
+	a.add(at+"kind", string(h.Kind), Records)
+	a.add(at+"path", h.Path, Records)
+	a.add(at+"service", h.Service, Records)
+	a.some(at+"command", h.Command, Records)
+	a.add(at+"port", h.Port, Records)
+	a.add(at+"interval", duration(h.Interval), Records)
+	a.add(at+"timeout", duration(h.Timeout), Records)
+	a.add(at+"start_period", duration(h.StartPeriod), Records)
+	a.int(at+"retries", int64(h.Retries), Records)
+	a.add(at+"on_unhealthy", string(h.OnUnhealthy), Records)
+}
+
+func (a *attributes) update(u fleet.Update) {
+	const at = "update."
+	a.add(at+"strategy", string(u.Strategy), Records)
+	a.amount(at+"max_parallel", u.MaxParallel)
+	a.amount(at+"max_surge", u.MaxSurge)
+	a.amount(at+"max_unavailable", u.MaxUnavailable)
+	a.add(at+"order", string(u.Order), Records)
+	a.add(at+"min_healthy_time", duration(u.MinHealthyTime), Records)
+	a.add(at+"healthy_deadline", duration(u.HealthyDeadline), Records)
+	a.add(at+"progress_deadline", duration(u.ProgressDeadline), Records)
+	a.int(at+"canary", int64(u.Canary), Records)
+	a.bool(at+"auto_promote", u.AutoPromote, Records)
+	a.add(at+"on_failure", string(u.OnFailure), Records)
+}
+
+func (a *attributes) amount(path string, v fleet.Amount) {
+	if v != (fleet.Amount{}) {
+		a.add(path, v.String(), Records)
+	}
 }
 
 func (a *attributes) ports(ports []fleet.Port) {

@@ -58,6 +58,10 @@ func walk(v reflect.Value, path string, do func(string)) {
 		switch f.Kind() {
 		case reflect.Struct:
 			walk(f, at, do)
+		case reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
+			do(at)
+			walk(f.Elem(), at, do)
 		case reflect.Slice:
 			e := reflect.New(f.Type().Elem()).Elem()
 			if e.Kind() != reflect.Struct {

@@ -74,42 +74,6 @@ func disrupts(s *slot) bool {
 	return false
 }
 
-// emitChain makes the changes that take replicas down, one after the other: those that are down already
-// first, and none before all that is new runs and all images, networks and volumes are there. So at most one
-// replica of a workload is down through our own doing.
-func (m *maker) emitChain(w *work, chain []*slot) {
-	slices.SortStableFunc(chain, func(a, b *slot) int { return runningFirst(a) - runningFirst(b) })
-	var prepared []int
-	for _, s := range chain {
-		if s.action != Update {
-			prepared = append(prepared, m.prepare(s)...)
-		}
-	}
-	for _, s := range chain {
-		first := len(m.list)
-		switch s.action {
-		case Replace:
-			m.emitReplace(s)
-		case Move:
-			m.emitMove(s)
-		default:
-			m.emitInPlace(s)
-		}
-		if len(s.steps) == 0 {
-			continue
-		}
-		head := m.head(s, first)
-		if w.last >= 0 {
-			m.prefer(safety, head, w.last)
-		} else {
-			m.prefer(safety, head, w.before...)
-			m.need(head, prepared...)
-			m.prefer(comfort, head, m.dependenciesReady(w)...)
-		}
-		w.last = s.steps[len(s.steps)-1]
-	}
-}
-
 // head is the first of a slot's steps that changes its container.
 func (m *maker) head(s *slot, first int) int {
 	for _, n := range s.steps {

@@ -109,8 +109,8 @@ func (m *maker) emitRun(s *slot, needs ...int) int {
 
 // emitCreate fills an empty slot.
 func (m *maker) emitCreate(s *slot) {
-	n := m.emitRun(s, m.dependenciesReady(s.work)...)
-	s.work.before = append(s.work.before, n)
+	m.emitRun(s, m.dependenciesReady(s.work)...)
+	s.work.before = append(s.work.before, m.emitGate(s))
 }
 
 // emitStop stops a container where it runs, and notes which ports that sets free.
@@ -136,41 +136,6 @@ func (m *maker) emitRemove(s *slot, from fleet.HostName, c *fleet.Container, r R
 	return n
 }
 
-// emitReplace stops, removes and runs anew on the same host.
-func (m *maker) emitReplace(s *slot) {
-	c := s.have.Container
-	m.emitStop(s, s.have.Host, c)
-	vacant := m.adopted(s)
-	vacant.Container = ""
-	gone := m.emitRemove(s, s.have.Host, c, Record{PutReplica: m.replicas.put(vacant)})
-	m.emitRun(s, gone)
-}
-
-// emitMove runs the replica on another host and then takes the old one away, so that it is never missing. Where it
-// mounts volumes, two at once could write the same data: the old one stops first.
-func (m *maker) emitMove(s *slot) {
-	c := s.container()
-	switch {
-	case c == nil: // its host is silent and no longer declared
-		m.emitRun(s)
-	case stopsFirst(s.work.want):
-		m.emitStop(s, s.have.Host, c)
-		vacant := m.adopted(s)
-		vacant.Container = ""
-		gone := m.emitRemove(s, s.have.Host, c, Record{PutReplica: m.replicas.put(vacant)})
-		m.emitRun(s, gone)
-	default:
-		run := m.emitRun(s)
-		m.emitStop(s, s.have.Host, c, run)
-		m.emitRemove(s, s.have.Host, c, Record{}, run)
-	}
-}
-
-// stopsFirst reports whether a replica that moves may not overlap with itself.
-func stopsFirst(w *fleet.Workload) bool {
-	return slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Kind == fleet.MountVolume })
-}
-
 // emitDelete stops and removes a container for good. It returns its first step.
 func (m *maker) emitDelete(s *slot) int {
 	first := len(m.list)
@@ -194,7 +159,7 @@ func (m *maker) emitInPlace(s *slot) {
 	if s.fix.start || s.delta != nil && s.delta.restarts {
 		do(Step{Kind: KindStart})
 		s.end = last
-		s.work.before = append(s.work.before, last)
+		s.work.before = append(s.work.before, m.emitGate(s))
 	}
 	if s.delta == nil {
 		return

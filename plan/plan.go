@@ -154,6 +154,7 @@ const (
 	KindUpdate        Kind = "update"      // limits and restart policy
 	KindWriteFiles    Kind = "write-files" // the files named in Files, from Specs[Instance.Revision]
 	KindSignal        Kind = "signal"
+	KindGate          Kind = "gate"   // waits until what the Run or Start that it needs has brought up counts as healthy
 	KindRecord        Kind = "record" // Record alone
 )
 
@@ -173,12 +174,23 @@ type Step struct {
 	Volume    *Volume         `json:"volume,omitempty"`
 	Limits    *fleet.Limits   `json:"limits,omitempty"`
 	Restart   fleet.Restart   `json:"restart,omitempty"`
-	Files     []string        `json:"files,omitempty"`   // paths
+	Files     []string        `json:"files,omitempty"` // paths
+	Gate      *Gate           `json:"gate,omitempty"`
 	Signal    string          `json:"signal,omitempty"`  // of Signal; Stop uses the container's own
 	Timeout   time.Duration   `json:"timeout,omitempty"` // of Stop: between signal and kill
 
 	// Record is written when the step is done, in the transaction that removes its intent.
 	Record Record `json:"record,omitzero"`
+}
+
+// Gate is what a replica has to show before the next ones are touched. Container of the step is what is asked; nil: what
+// the first step that it needs, a Run, has made.
+type Gate struct {
+	Health   fleet.Healthcheck `json:"health,omitzero"`
+	Port     uint16            `json:"port,omitempty"`      // of the container, that Health asks
+	Healthy  time.Duration     `json:"healthy,omitempty"`   // for which it has to be healthy without a break
+	Deadline time.Duration     `json:"deadline,omitempty"`  // for all of it; 0: none but the check's own
+	HostPort bool              `json:"host_port,omitempty"` // the container shares its host's network
 }
 
 // Container names a container that exists: by the id that an observation gave.
@@ -215,10 +227,19 @@ type Record struct {
 	DeleteIntents []fleet.OpID     `json:"delete_intents,omitempty"` // of a run that was cut off, and are resolved
 }
 
-// Rollout is how one workload's change goes out: a line for people.
+// Rollout is how one workload's change goes out.
 type Rollout struct {
 	Workload fleet.WorkloadName `json:"workload"`
-	Text     string             `json:"text"`
+	Text     string             `json:"text"` // for people
+
+	// To is the revision that goes out; empty: none does, as when replicas only move.
+	To fleet.Revision `json:"to,omitempty"`
+
+	// What happens when a gate fails: with FailureRollback the workload goes back to Good, which is that of release
+	// GoodRelease. Good is nil for a workload that has no good release yet.
+	OnFailure   fleet.OnFailure `json:"on_failure,omitempty"`
+	Good        *fleet.Workload `json:"good,omitempty"`
+	GoodRelease fleet.Release   `json:"good_release,omitempty"`
 }
 
 // Exposure is a port that becomes, or stops being, reachable from outside its host.

@@ -46,7 +46,7 @@ func (m *maker) rollouts() {
 		}
 		say("%d replaced"+inTurn(len(n[Replace]))+", stopped before its next generation starts,", Replace)
 		how := ", running there before it is removed here,"
-		if w.want != nil && stopsFirst(w.want) {
+		if w.want != nil && overlapForbidden(w.want) {
 			how = ", stopped before it starts there because of its volume,"
 		}
 		say("%d moved"+inTurn(len(n[Move]))+how, Move)

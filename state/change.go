@@ -74,6 +74,12 @@ func (c *Changes) PutDebt(d Debt) { c.put(DebtKey(d.Host), d) }
 // DeleteDebt removes a debt that is paid.
 func (c *Changes) DeleteDebt(h fleet.HostName) { c.delete(DebtKey(h)) }
 
+// PutRollout records how a workload's change goes out.
+func (c *Changes) PutRollout(r Rollout) { c.put(RolloutKey(r.Workload), r) }
+
+// DeleteRollout drops it, with the workload.
+func (c *Changes) DeleteRollout(n fleet.WorkloadName) { c.delete(RolloutKey(n)) }
+
 // PutOutput records an output.
 func (c *Changes) PutOutput(o fleet.Output) { c.put(OutputKey(o.Name), o) }
 

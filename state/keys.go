@@ -21,6 +21,7 @@ const (
 	kindHost     = "host"
 	kindIntent   = "intent"
 	kindDebt     = "debt"
+	kindRollout  = "rollout"
 	kindOutput   = "output"
 	kindRelease  = "release"
 	kindPlan     = "plan"
@@ -33,7 +34,7 @@ func partsOf(kind string) (n int, ok bool) {
 		return 0, true
 	case kindReplica, kindVolume, kindNetwork:
 		return 2, true
-	case kindWorkload, kindSpec, kindHost, kindIntent, kindDebt, kindOutput, kindRelease, kindPlan:
+	case kindWorkload, kindSpec, kindHost, kindIntent, kindDebt, kindRollout, kindOutput, kindRelease, kindPlan:
 		return 1, true
 	}
 	return 0, false
@@ -73,6 +74,9 @@ func IntentKey(op fleet.OpID) Key { return join(kindIntent, string(op)) }
 
 // DebtKey is the key of what is owed to a host.
 func DebtKey(h fleet.HostName) Key { return join(kindDebt, string(h)) }
+
+// RolloutKey is the key of how a workload's latest change went out.
+func RolloutKey(n fleet.WorkloadName) Key { return join(kindRollout, string(n)) }
 
 // OutputKey is the key of an output.
 func OutputKey(name string) Key { return join(kindOutput, name) }

@@ -16,7 +16,7 @@ import (
 func present() []Key {
 	return []Key{
 		kindMeta, kindLatest, kindWorkload + "/", kindSpec + "/", kindReplica + "/", kindVolume + "/",
-		kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindOutput + "/",
+		kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindRollout + "/", kindOutput + "/",
 	}
 }
 
@@ -33,6 +33,7 @@ func Load(ctx context.Context, s Store) (*Snapshot, error) {
 		Specs:     map[fleet.Revision]fleet.Spec{},
 		Replicas:  make(map[fleet.ReplicaID]Replica, len(v.Records)),
 		Hosts:     map[fleet.HostName]Host{},
+		Rollouts:  map[fleet.WorkloadName]Rollout{},
 		Outputs:   map[string]fleet.Output{},
 		Serials:   make(map[Key]Serial, len(v.Records)),
 	}
@@ -86,6 +87,8 @@ func (s *Snapshot) add(r Record) error {
 		s.Intents = append(s.Intents, v)
 	case Debt:
 		s.Debts = append(s.Debts, v)
+	case Rollout:
+		s.Rollouts[v.Workload] = v
 	case fleet.Output:
 		s.Outputs[v.Name] = v
 	}

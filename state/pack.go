@@ -31,7 +31,18 @@ func packReplica(r Replica) []byte {
 		b = packString(b, name)
 		b = binary.AppendVarint(b, int64(r.HostPorts[name]))
 	}
+	if r.Reason != "" || r.Proven { // a record without these two may end here
+		b = packString(b, r.Reason)
+		b = binary.AppendVarint(b, boolInt(r.Proven))
+	}
 	return b
+}
+
+func boolInt(v bool) int64 {
+	if v {
+		return 1
+	}
+	return 0
 }
 
 // packString writes a string.
@@ -62,6 +73,10 @@ func unpackReplica(body []byte) (r Replica, err error) {
 	for range n {
 		name := u.string()
 		r.HostPorts[name] = uint16(u.int())
+	}
+	if len(u.bytes) > 0 {
+		r.Reason = u.string()
+		r.Proven = u.int() == 1
 	}
 	if u.bad || len(u.bytes) != 0 {
 		return r, errPacked

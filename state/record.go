@@ -24,6 +24,7 @@ type Replica struct {
 	Revision   fleet.Revision    `json:"revision"`            // of the spec last sent
 	HostPorts  map[string]uint16 `json:"host_ports,omitempty"`
 	Release    fleet.Release     `json:"release"`
+	Proven     bool              `json:"proven,omitempty"` // its last container has passed the gate of its rollout
 	Reason     string            `json:"reason,omitempty"` // why its last container was made where it is, for people
 	Changed    time.Time         `json:"changed"`
 }
@@ -128,6 +129,7 @@ type Snapshot struct {
 	Hosts     map[fleet.HostName]Host
 	Intents   []Intent // sorted by start
 	Debts     []Debt   // sorted by host
+	Rollouts  map[fleet.WorkloadName]Rollout
 	Outputs   map[string]fleet.Output
 	Release   fleet.Release // the latest; 0: none
 

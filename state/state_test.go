@@ -33,6 +33,7 @@ func TestKeys(t *testing.T) {
 		{state.HostKey("h"), "host/h", []string{"h"}},
 		{state.IntentKey("op"), "intent/op", []string{"op"}},
 		{state.DebtKey("h"), "debt/h", []string{"h"}},
+		{state.RolloutKey("web"), "rollout/web", []string{"web"}},
 		{state.OutputKey("url"), "output/url", []string{"url"}},
 		{state.ReleaseKey(7), "release/0000000007", []string{"0000000007"}},
 		{state.PlanKey("p"), "plan/p", []string{"p"}},
@@ -80,6 +81,7 @@ func records(t testing.TB) []state.Record {
 	c.PutHost(state.Host{Host: fleet.Host{Name: "h"}})
 	c.PutIntent(state.Intent{Op: "o", Started: at})
 	c.PutDebt(state.Debt{Host: "h", Since: at})
+	c.PutRollout(state.Rollout{Workload: "web", Good: &fleet.Workload{Name: "web"}, Started: at})
 	c.PutOutput(fleet.Output{Name: "o"})
 	c.PutRelease(state.Release{Number: 1, Made: at, Fleet: fleet.Fleet{Name: "shop"}})
 	c.PutPlan(state.PlanRecord{ID: "p", Started: at})

@@ -70,7 +70,7 @@ func testRecords(s *suite) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	replica := state.Replica{
 		Replica: fleet.ReplicaID{Workload: `api["a/b"]`, Slot: 2}, Generation: 3, Host: `edge["x"]`, Container: "cafe",
-		Revision: "v1:12", HostPorts: map[string]uint16{"http": 20001, "admin": 65535}, Release: 4, Changed: at,
+		Revision: "v1:12", HostPorts: map[string]uint16{"http": 20001, "admin": 65535}, Release: 4, Changed: at, Reason: "new", Proven: true,
 	}
 	vacant := state.Replica{Replica: fleet.ReplicaID{Workload: "web"}}
 	spec := fleet.Spec{Image: fleet.Image{Ref: "nginx"}, Env: map[string]fleet.Text{"A": {Plain: "b"}}}
@@ -85,6 +85,7 @@ func testRecords(s *suite) {
 		Hosts:     map[fleet.HostName]state.Host{"a": {Host: fleet.Host{Name: "a"}, EngineID: "e"}},
 		Intents:   []state.Intent{{Op: "2", Started: at}, {Op: "1", Started: at.Add(1)}},
 		Debts:     []state.Debt{{Host: "b", Why: "silent", Since: at, Steps: []string{"remove x"}}},
+		Rollouts:  map[fleet.WorkloadName]state.Rollout{"web": {Workload: "web", Release: 4, To: "v1:12", Status: state.RolloutBack, Started: at}},
 		Outputs:   map[string]fleet.Output{"url": {Name: "url", Value: []byte(`"x"`)}},
 		Release:   4,
 	}
@@ -100,6 +101,7 @@ func testRecords(s *suite) {
 	c.PutIntent(want.Intents[1])
 	c.PutIntent(want.Intents[0])
 	c.PutDebt(want.Debts[0])
+	c.PutRollout(want.Rollouts["web"])
 	c.PutOutput(want.Outputs["url"])
 	c.PutRelease(release)
 	c.PutPlan(plan)
@@ -108,7 +110,7 @@ func testRecords(s *suite) {
 
 	got, err := state.Load(s.ctx, s.reopen())
 	s.ok(err)
-	if len(got.Serials) != 13 || got.Serials[state.ReplicaKey(replica.Replica)] != 1 || got.Serial != 1 {
+	if len(got.Serials) != 14 || got.Serials[state.ReplicaKey(replica.Replica)] != 1 || got.Serial != 1 {
 		s.Errorf("serial %d, serials %v", got.Serial, got.Serials)
 	}
 	got.Serials, got.Serial = nil, 0

@@ -1,0 +1,236 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// policy is how many replicas of a workload are changed at once, and how.
+type policy struct {
+	fleet.Update
+	parallel    int // slots under way at once, at least 1
+	surge       int // live ones beyond those wanted
+	unavailable int // that may be down at once
+}
+
+func policyOf(w *fleet.Workload, wanted int) policy {
+	u := w.Update
+	p := policy{Update: u, parallel: max(1, u.MaxParallel.Ceil(wanted)), surge: u.MaxSurge.Ceil(wanted), unavailable: u.MaxUnavailable.Floor(wanted)}
+	switch u.Strategy {
+	case fleet.UpdateBlueGreen:
+		p.parallel, p.surge = max(1, wanted), max(1, wanted)
+	case fleet.UpdateRecreate:
+		p.parallel, p.unavailable, p.surge = max(1, wanted), wanted, 0
+	}
+	return p
+}
+
+// gated reports whether a workload says when a replica counts as healthy. One that says nothing counts once it runs.
+func gated(w *fleet.Workload) bool {
+	return w != nil && (w.Update != fleet.Update{} || w.Health.Kind != fleet.CheckImage)
+}
+
+// batch is slots that are changed at once.
+type batch struct {
+	slots  []*slot
+	starts bool // the new container of each starts before the old one stops
+}
+
+// batches cuts a chain of changes: as many slots at once as the policy lets be down, or be there twice. The first batch of
+// an update with canaries is these alone.
+func (m *maker) batches(w *work, chain []*slot) []batch {
+	wanted := 0
+	for i := range w.slots {
+		if w.slots[i].wanted() {
+			wanted++
+		}
+	}
+	p := policyOf(w.want, wanted)
+	var out []batch
+	canaries := min(p.Canary, len(chain))
+	for i := 0; i < len(chain); {
+		b := batch{starts: m.startsFirst(chain[i], p)}
+		size := min(p.parallel, max(p.unavailable, 1))
+		if b.starts {
+			size = min(p.parallel, max(p.surge, 1))
+		}
+		if i < canaries {
+			size = min(size, canaries-i)
+		}
+		room := map[fleet.HostName]int{}
+		for ; i < len(chain) && len(b.slots) < size; i++ {
+			s := chain[i]
+			if len(b.slots) > 0 && (m.startsFirst(s, p) != b.starts || b.starts && s.action == Replace && !m.fitsTwice(s, room[s.place.Host]+1)) {
+				break
+			}
+			room[s.place.Host]++
+			b.slots = append(b.slots, s)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// startsFirst reports whether a slot's new container starts while its old one still runs.
+func (m *maker) startsFirst(s *slot, p policy) bool {
+	switch s.action {
+	case Move:
+		return !overlapForbidden(s.work.want) && s.container() != nil
+	case Replace:
+		return p.Order == fleet.StartFirst && p.surge > 0 && m.mayOverlap(s) && m.fitsTwice(s, 1)
+	}
+	return false
+}
+
+// overlapForbidden reports whether two containers of one slot may not run at once: where it is exclusive, and where it mounts
+// volumes, since two at once could write the same data.
+func overlapForbidden(w *fleet.Workload) bool {
+	return w.Exclusive || slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Kind == fleet.MountVolume && !m.ReadOnly })
+}
+
+// mayOverlap reports whether the old and the new container of a slot can run on one host at once: nothing that only one of
+// them can have is wanted.
+func (m *maker) mayOverlap(s *slot) bool {
+	w := s.work.want
+	if overlapForbidden(w) || w.Spec.NetworkMode == "host" && len(w.Spec.Ports) > 0 {
+		return false
+	}
+	old := s.have.HostPorts(&w.Spec)
+	for _, p := range w.Spec.Ports {
+		if p.Policy == fleet.PortFixed || p.Policy == fleet.PortAuto && old[p.Name] == s.place.HostPorts[p.Name] {
+			return false
+		}
+	}
+	return true
+}
+
+// fitsTwice reports whether n replicas like a slot's fit on its host beside all that will be there.
+func (m *maker) fitsTwice(s *slot, n int) bool {
+	for _, l := range m.in.Assignment.Loads {
+		if l.Host == s.place.Host {
+			r := s.work.want.Reserve
+			more := fleet.Resources{CPU: r.CPU * fleet.CPU(n), Memory: r.Memory * fleet.Bytes(n), GPUs: r.GPUs * n}
+			return !exceeds(l.After.Add(more), l.Capacity) || more == fleet.Resources{}
+		}
+	}
+	return true
+}
+
+// emitChain makes the changes that take replicas down or put new ones in their place, a batch after the other: those that
+// are down already first, and none before all that is new runs and all images, networks and volumes are there. A
+// batch waits until the one before it is up, and counts as healthy where that is asked for.
+func (m *maker) emitChain(w *work, chain []*slot) {
+	if len(chain) == 0 {
+		return
+	}
+	slices.SortStableFunc(chain, func(a, b *slot) int { return runningFirst(a) - runningFirst(b) })
+	var prepared []int
+	for _, s := range chain {
+		if s.action != Update {
+			prepared = append(prepared, m.prepare(s)...)
+		}
+	}
+	for _, b := range m.batches(w, chain) {
+		first := len(m.list)
+		m.emitBatch(w, b)
+		var ends []int
+		for _, s := range b.slots {
+			if len(s.steps) == 0 {
+				continue
+			}
+			head := m.head(s, first)
+			if w.last >= 0 {
+				m.prefer(safety, head, w.last)
+			} else {
+				m.prefer(safety, head, w.before...)
+				m.need(head, prepared...)
+				m.prefer(comfort, head, m.dependenciesReady(w)...)
+			}
+			ends = append(ends, m.last(s))
+		}
+		if end := m.join(w.addr, "a batch of "+string(w.addr)+" is done", ends); end >= 0 {
+			w.last = end
+		}
+	}
+}
+
+// last is the last step of a slot.
+func (m *maker) last(s *slot) int { return slices.Max(s.steps) }
+
+// emitBatch makes the steps of the slots of a batch, that go their ways at once. Two strategies have all of them wait: with
+// blue-green no old one stops before every new one is healthy, with recreate no new one starts before every old one is gone.
+func (m *maker) emitBatch(w *work, b batch) {
+	together := w.want.Update.Strategy == fleet.UpdateBlueGreen || w.want.Update.Strategy == fleet.UpdateRecreate
+	var halves []int
+	var rest []func(needs ...int)
+	for _, s := range b.slots {
+		var half int
+		var finish func(needs ...int)
+		switch {
+		case s.action == Update:
+			m.emitInPlace(s)
+			continue
+		case b.starts:
+			half, finish = m.emitBeside(s)
+		case s.action == Move && s.container() == nil:
+			m.emitRun(s) // its host is silent, and no longer declared or supposed to be lost
+			m.emitGate(s)
+			continue
+		default:
+			half, finish = m.emitInstead(s)
+		}
+		if !together {
+			finish(half)
+			continue
+		}
+		halves, rest = append(halves, half), append(rest, finish)
+	}
+	if len(rest) > 0 {
+		all := m.join(w.addr, "all of "+string(w.addr)+" have come so far", halves)
+		for _, finish := range rest {
+			finish(all)
+		}
+	}
+}
+
+// emitBeside runs a slot's new container beside its old one, which is then taken away, so that the replica is never missing.
+func (m *maker) emitBeside(s *slot) (half int, finish func(needs ...int)) {
+	c := s.container()
+	run := m.emitRun(s)
+	half = m.emitGate(s)
+	return half, func(needs ...int) {
+		m.emitStop(s, s.have.Host, c, append(needs, half)...)
+		m.emitRemove(s, s.have.Host, c, Record{}, append(needs, run, half)...)
+	}
+}
+
+// emitInstead stops and removes a slot's old container and runs the new one after it.
+func (m *maker) emitInstead(s *slot) (half int, finish func(needs ...int)) {
+	c := s.container()
+	m.emitStop(s, s.have.Host, c)
+	vacant := m.adopted(s)
+	vacant.Container = ""
+	half = m.emitRemove(s, s.have.Host, c, Record{PutReplica: m.replicas.put(vacant)})
+	return half, func(needs ...int) {
+		m.emitRun(s, append(needs, half)...)
+		m.emitGate(s)
+	}
+}
+
+// emitGate makes what follows a Run or a Start wait until the replica counts as healthy. It returns the step to wait for.
+func (m *maker) emitGate(s *slot) int {
+	w := s.work.want
+	if s.end < 0 || !gated(w) {
+		return s.end
+	}
+	g := &Gate{Health: w.Health, Healthy: w.Update.MinHealthyTime, Deadline: w.Update.HealthyDeadline, HostPort: w.Spec.NetworkMode == "host"}
+	for _, p := range w.Spec.Ports {
+		if p.Name == w.Health.Port {
+			g.Port = p.Container
+		}
+	}
+	up := &m.list[s.end]
+	s.end = m.step(s, Step{Kind: KindGate, Host: up.Host, Container: up.Container, Instance: up.Instance, Gate: g}, s.end)
+	return s.end
+}
