@@ -35,13 +35,24 @@ func (c checker) host(n fleet.HostName) *fleet.Host {
 	return nil
 }
 
-// mayStand reports whether what is declared lets a workload stand on a host.
-func (c checker) mayStand(w *fleet.Workload, h *fleet.Host) bool {
-	if h == nil || h.Drain || len(w.Placement.Hosts) > 0 && !slices.Contains(w.Placement.Hosts, h.Name) {
+// mayStand reports whether what is declared lets a workload stand on a host, or go on standing there.
+func (c checker) mayStand(w *fleet.Workload, h *fleet.Host, stands bool) bool {
+	if h == nil || h.Drain || c.in.Hosts[h.Name].Lost || len(w.Placement.Hosts) > 0 && !slices.Contains(w.Placement.Hosts, h.Name) {
 		return false
 	}
 	for k, v := range w.Placement.Labels {
 		if h.Labels[k] != v {
+			return false
+		}
+	}
+	s := slow{in: c.in}
+	for _, k := range w.Placement.Constraints {
+		if !s.meets(h, k, stands) {
+			return false
+		}
+	}
+	for _, d := range w.Spec.Devices {
+		if h.Devices != nil && !slices.Contains(h.Devices, d.Host) {
 			return false
 		}
 	}
@@ -125,7 +136,7 @@ func (c checker) check() {
 		}
 		c.reasoned(p, cur, stood)
 		h := c.host(p.Host)
-		if !c.mayStand(w, h) {
+		if !c.mayStand(w, h, p.From == p.Host) {
 			c.t.Fatalf("%v may not stand on %s", p.Replica, p.Host)
 		}
 		known := c.in.Hosts[p.Host].Known
@@ -146,6 +157,7 @@ func (c checker) check() {
 	}
 	c.volumesAreOneThing()
 	c.refusedHaveNoRoom()
+	c.displacedAreListed()
 }
 
 // everySlotOnce checks that what is wanted is placed or refused, and what stands is one of those or gone.
@@ -238,18 +250,34 @@ func (c checker) volumesAreOneThing() {
 
 func isOne(m fleet.Mount) bool { return m.Volume == "one" }
 
-// refusedHaveNoRoom checks that a refused replica without volumes really has no host.
+// refusedHaveNoRoom checks that a refused replica that waits for no volume and no host really has none.
 func (c checker) refusedHaveNoRoom() {
 	for _, r := range c.a.Refused {
 		w := c.workload(r.Workload)
-		if w.Mode == fleet.Global || len(w.Spec.Mounts) > 0 {
+		stood := c.in.Current[fleet.ReplicaID{Workload: r.Workload, Slot: r.Slots[0]}].Host
+		if w.Mode == fleet.Global || len(w.Spec.Mounts) > 0 || w.Exclusive && c.in.Hosts[stood].Lost {
 			continue
 		}
 		for i := range c.in.Fleet.Hosts {
 			h := &c.in.Fleet.Hosts[i]
-			if !h.Cordon && c.in.Hosts[h.Name].Known && c.mayStand(w, h) && c.roomFor(w, h) {
+			if !h.Cordon && c.in.Hosts[h.Name].Known && c.mayStand(w, h, false) && c.roomFor(w, h) {
 				c.t.Fatalf("%s: but %s has room", Explain(r), h.Name)
 			}
+		}
+	}
+}
+
+// displacedAreListed checks that what is displaced stands, is refused, and may be displaced at all.
+func (c checker) displacedAreListed() {
+	for _, g := range c.a.Displaced {
+		w, cur := c.workload(g.Replica.Workload), c.in.Current[g.Replica]
+		switch {
+		case cur.Host == "" || cur.Host != g.Host || g.Reason == "":
+			c.t.Fatalf("displaced %+v stands on %q", g, cur.Host)
+		case !isRefused(c.a, g.Replica):
+			c.t.Fatalf("%v is displaced and not refused", g.Replica)
+		case cur.Holds && len(w.Spec.Mounts) > 0, w.Exclusive, w.Mode == fleet.Global, c.in.Frozen[w.Name], !c.in.Hosts[g.Host].Known:
+			c.t.Fatalf("%v may not be displaced from %s", g.Replica, g.Host)
 		}
 	}
 }

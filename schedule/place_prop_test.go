@@ -228,7 +228,7 @@ func (c checker) most(w *fleet.Workload, left int) int {
 	best := 0
 	for i := range c.in.Fleet.Hosts {
 		h := &c.in.Fleet.Hosts[i]
-		if left == 0 || h.Cordon || !c.in.Hosts[h.Name].Known || !c.mayStand(w, h) || !c.roomFor(w, h) {
+		if left == 0 || h.Cordon || !c.in.Hosts[h.Name].Known || !c.mayStand(w, h, false) || !c.roomFor(w, h) {
 			continue
 		}
 		if len(w.Spec.Mounts) > 0 && len(c.a.Placed) > 0 && c.a.Placed[0].Host != h.Name {

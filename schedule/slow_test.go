@@ -181,9 +181,7 @@ func (s *slow) grown(t *slowSeat) bool {
 // put gives a seat its host and ports.
 func (s *slow) put(t *slowSeat, h *fleet.Host) {
 	t.ports, t.bound = s.choosePorts(t, h)
-	if t.current == nil || t.current.Host != h.Name || s.lostPort(t, h) {
-		t.changed = true
-	}
+	t.changed = t.current == nil || t.current.Host != h.Name || s.lostPort(t, h)
 	t.at = h.Name
 	s.placed = append(s.placed, t)
 }
