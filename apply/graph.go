@@ -32,6 +32,7 @@ type status uint8
 const (
 	waiting status = iota // for others, or for its turn
 	running
+	ending // its call has ended; what came of it is being recorded
 	done
 	failed
 	dropped // never started, and never will be
@@ -125,9 +126,9 @@ func (g *graph) next() (i int, ok bool) {
 	}
 }
 
-// finish says how a running step ended. Where it is not done, all that need it, directly or not, are
-// dropped and returned.
-func (g *graph) finish(i int, ok bool) (skipped []int) {
+// release gives a running step's place in its lane to another one.
+func (g *graph) release(i int) {
+	g.status[i] = ending
 	l := g.lanes[laneOf(&g.steps[i])]
 	l.running--
 	if l.running == 0 {
@@ -136,6 +137,14 @@ func (g *graph) finish(i int, ok bool) (skipped []int) {
 	g.offer(l)
 	if g.active < g.maxLanes && len(g.parked) > 0 {
 		g.offer(heap.Pop(&g.parked).(*lane))
+	}
+}
+
+// finish says how a running or released step ended. Where it is not done, all that need it, directly or not, are
+// dropped and returned.
+func (g *graph) finish(i int, ok bool) (skipped []int) {
+	if g.status[i] == running {
+		g.release(i)
 	}
 	if !ok {
 		g.status[i] = failed

@@ -74,6 +74,16 @@ func TestGraph(t *testing.T) {
 	check("one at a time on a host", drain(g), 0, 1)
 	g.finish(0, true)
 	check("the lowest first", drain(g), 2)
+	g.release(2)
+	check("in the place of one that has ended", drain(g), 5)
+	check("what a failure after that drops", g.finish(2, false), 4)
+
+	g = newGraph(parse("a\na\n"), 1, 8)
+	check("one place", drain(g), 0)
+	g.release(0)
+	check("given on", drain(g), 1)
+	g.finish(0, true)
+	check("and once only", drain(g))
 
 	g = newGraph(parse(three), 8, 8)
 	drain(g)

@@ -15,26 +15,32 @@ import (
 
 // step takes one step through its life: the intent becomes durable, the engine is called, the outcome
 // becomes durable and the intent goes. It returns with the outcome recorded as far as it is known.
-func (r *run) step(ctx context.Context, i int) outcome {
+//
+// follow says which step comes next once a call has succeeded; none: -1. The next step's intent is durable
+// with the outcome.
+func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcome, next int) {
 	s := &r.job.Plan.Steps[i]
 	if s.Kind == plan.KindRecord {
 		if err := r.write.Commit(ctx, r.changes(s, "")); err != nil {
-			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("record %s: %w", s.Addr, err)}
+			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("record %s: %w", s.Addr, err)}, -1
 		}
-		return outcome{step: i, kind: EventDone}
+		return outcome{step: i, kind: EventDone}, -1
 	}
 	op, noted := r.opOf(i)
 	if !noted {
 		var c state.Changes
 		c.PutIntent(r.intent(s, op))
 		if err := r.write.Commit(ctx, c); err != nil {
-			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("note the intent for %s: %w", s.Addr, err)}
+			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("note the intent for %s: %w", s.Addr, err)}, -1
 		}
 	}
-	o := r.call(ctx, s, op)
+	o, next = r.call(ctx, s, op), -1
 	o.step = i
+	if o.kind == EventDone {
+		next = follow(i)
+	}
 	// What is known by now must be kept, even by one who leaves in a hurry. The store bounds the wait.
-	return r.settle(context.WithoutCancel(ctx), o, op)
+	return r.settle(context.WithoutCancel(ctx), o, op, next), next
 }
 
 // opOf returns the id of a step's intent, and whether the intent is durable already.
@@ -46,6 +52,13 @@ func (r *run) opOf(i int) (op fleet.OpID, noted bool) {
 	}
 	r.ops[i] = fleet.OpID(r.job.NewID())
 	return r.ops[i], false
+}
+
+// forget takes an intent's id back: it did not become durable.
+func (r *run) forget(i int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ops[i] = ""
 }
 
 // call does the step's work while it holds one of the host's slots.
@@ -83,8 +96,8 @@ func (r *run) discard(ctx context.Context, s *plan.Step, o *outcome) {
 	}
 }
 
-// settle records the outcome of a step that had an intent.
-func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
+// settle records the outcome of a step that had an intent, and with it the intent of the next step, unless that is -1.
+func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID, next int) outcome {
 	s := &r.job.Plan.Steps[o.step]
 	var c state.Changes
 	switch {
@@ -97,7 +110,11 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
 		r.bequeath(&c, s)
 	}
 	c.DeleteIntent(op)
+	announced := next >= 0 && r.announce(&c, next)
 	err := r.write.Commit(ctx, c)
+	if err != nil && announced {
+		r.forget(next)
+	}
 	switch {
 	case err == nil:
 		return o
@@ -107,6 +124,19 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID) outcome {
 		o.err = errors.Join(o.err, fmt.Errorf("record the outcome of %s: %w", s.Addr, err))
 	}
 	return o
+}
+
+// announce adds a step's intent, where it has one that is not durable yet.
+func (r *run) announce(c *state.Changes, i int) bool {
+	s := &r.job.Plan.Steps[i]
+	if s.Kind == plan.KindRecord {
+		return false
+	}
+	op, noted := r.opOf(i)
+	if !noted {
+		c.PutIntent(r.intent(s, op))
+	}
+	return !noted
 }
 
 // bequeath keeps the container that a Run takes the place of accounted for, since from now on no record names it: by

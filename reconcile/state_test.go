@@ -52,14 +52,15 @@ func TestStillUnknown(t *testing.T) {
 	}
 }
 
-// TestStateFull: what cannot be recorded is not done. The write fails at each place in turn.
+// TestStateFull: what cannot be recorded is not done. The write fails at each place in turn, that of a result which
+// takes the next step's intent along among them.
 func TestStateFull(t *testing.T) {
-	f := shop(3, "a", "b")
+	f := shop(6, "a", "b")
 	for n := 1; ; n++ {
 		r := newRig(t, "a", "b")
 		r.meta()
 		r.store.(*memory.Store).FailAt(n, state.ErrFull)
-		rep, err := r.run(f, reconcile.Options{})
+		rep, err := r.runAs(f, reconcile.Options{}, reconcile.ApplyOptions{PerHost: 1})
 		if err == nil && rep.Result == state.PlanDone {
 			if n < 4 {
 				t.Errorf("only %d writes", n-1)
@@ -89,6 +90,24 @@ func TestStateFull(t *testing.T) {
 		if n > 50 {
 			t.Fatal("never ends")
 		}
+	}
+}
+
+// TestFewTransactions: a result and the intent of the next step are written together, one transaction a container where
+// there is much to do.
+func TestFewTransactions(t *testing.T) {
+	const replicas = 40
+	r := newRig(t, "a")
+	r.meta()
+	n := 0
+	r.store.(*memory.Store).AfterCommit = func(state.Txn) error { n++; return nil }
+	f := shop(replicas, "a")
+	if _, err := r.runAs(f, reconcile.Options{}, reconcile.ApplyOptions{PerHost: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.settled(f)
+	if most := replicas + 10; n > most {
+		t.Errorf("got %d transactions for %d containers, want at most %d", n, replicas, most)
 	}
 }
 
