@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +17,13 @@ type Supposition struct {
 	Lose       []fleet.HostName // as if they were gone for good
 	LoseLabels []Label          // likewise every host with one of these
 	Drain      []fleet.HostName // as if they said drain = true
-	Add        []fleet.Host     // as if they were declared and empty; Capacity says what they have, Name is made up
-	Arch       string           // of the added hosts; empty: that of the others, where these agree
+	Add        []Offer          // as if they were declared and empty
+}
+
+// Offer is a host that there might be. Its name is made up.
+type Offer struct {
+	Host fleet.Host // Capacity says what it has
+	Arch string     // empty: that of the others, where these agree
 }
 
 // Label is a label of a host.
@@ -49,13 +55,14 @@ func (s *Supposition) suppose(f *fleet.Fleet, v fleet.View) (*fleet.Fleet, fleet
 		to.Hosts[i].Drain = to.Hosts[i].Drain || slices.Contains(s.Drain, to.Hosts[i].Name)
 	}
 	w := &plan.WhatIf{Lost: lost, Text: s.text(lost)}
-	arch := s.arch(v)
-	for _, h := range s.Add {
+	arch := commonArch(v)
+	for _, o := range s.Add {
+		h := o.Host
 		h.Name = freeName(to.Hosts)
 		h.Address = string(h.Name) // never this machine
 		to.Hosts = append(to.Hosts, h)
 		w.Added = append(w.Added, h.Name)
-		v.Hosts[h.Name] = fleet.Sighting{Observation: &fleet.Observation{Engine: fleet.EngineInfo{ID: string(h.Name), Arch: arch, Capacity: h.Capacity}}}
+		v.Hosts[h.Name] = fleet.Sighting{Observation: &fleet.Observation{Engine: fleet.EngineInfo{ID: string(h.Name), Arch: cmp.Or(o.Arch, arch), Capacity: h.Capacity}}}
 		w.Text = append(w.Text, fmt.Sprintf("%s were added (%s)", fleet.HostAddr(h.Name), offers(h)))
 	}
 	slices.SortFunc(to.Hosts, func(a, b fleet.Host) int { return strings.Compare(string(a.Name), string(b.Name)) })
@@ -132,11 +139,8 @@ func (s *Supposition) text(lost []fleet.HostName) (text []string) {
 	return text
 }
 
-// arch is what the added hosts are: as asked, or as all the others that answered are.
-func (s *Supposition) arch(v fleet.View) string {
-	if s.Arch != "" {
-		return s.Arch
-	}
+// commonArch is the architecture of all hosts that answered; empty: they do not agree.
+func commonArch(v fleet.View) string {
 	arch := ""
 	for _, x := range v.Hosts {
 		switch {

@@ -20,6 +20,7 @@ type planningFlags struct {
 	targets     []string
 	excludes    []string
 	replaces    []string
+	rebalance   bool
 }
 
 func (f *planningFlags) add(cmd *cobra.Command, modes bool) {
@@ -29,6 +30,7 @@ func (f *planningFlags) add(cmd *cobra.Command, modes bool) {
 		fs.BoolVar(&f.destroy, "destroy", false, "plan to remove everything")
 		fs.BoolVar(&f.refreshOnly, "refresh-only", false, "only bring the record in line with what is there")
 		fs.StringArrayVar(&f.replaces, "replace", nil, "replace the replica at `ADDR`; may be given again")
+		fs.BoolVar(&f.rebalance, "rebalance", false, "also move replicas that could stay, as few as restore the spread")
 	}
 	fs.BoolVar(&f.refresh, "refresh", true, "look at the hosts; -refresh=false trusts the record")
 	fs.BoolVar(&f.volumes, "volumes", false, "with -destroy: destroy volumes and their data too")
@@ -38,7 +40,7 @@ func (f *planningFlags) add(cmd *cobra.Command, modes bool) {
 
 // options checks the flags against each other.
 func (f *planningFlags) options(cmd *cobra.Command) (reconcile.Options, error) {
-	o := reconcile.Options{Mode: plan.Normal, NoRefresh: !f.refresh, Volumes: f.volumes}
+	o := reconcile.Options{Mode: plan.Normal, NoRefresh: !f.refresh, Volumes: f.volumes, Rebalance: f.rebalance}
 	switch {
 	case f.destroy && f.refreshOnly:
 		return o, usageError(cmd, "-destroy and -refresh-only exclude each other")
@@ -54,6 +56,8 @@ func (f *planningFlags) options(cmd *cobra.Command) (reconcile.Options, error) {
 		return o, usageError(cmd, "-volumes goes with -destroy: volumes are never deleted otherwise")
 	case len(f.targets) > 0 && len(f.excludes) > 0:
 		return o, usageError(cmd, "-target and -exclude exclude each other")
+	case f.rebalance && o.Mode != plan.Normal:
+		return o, usageError(cmd, "-rebalance goes with neither -destroy nor -refresh-only")
 	case len(f.replaces) > 0 && f.destroy:
 		return o, usageError(cmd, "-replace and -destroy exclude each other")
 	}
