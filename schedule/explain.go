@@ -21,7 +21,11 @@ func Explain(r fleet.Refusal) string {
 	if len(parts) == 0 {
 		parts = []string{"the fleet has no hosts"}
 	}
-	return fmt.Sprintf("%s cannot be placed: %s", slots(r), strings.Join(parts, "; "))
+	verdict := "cannot be placed"
+	if r.Outranked {
+		verdict = "cannot be placed while higher priorities take the room"
+	}
+	return fmt.Sprintf("%s %s: %s", slots(r), verdict, strings.Join(parts, "; "))
 }
 
 // ExplainFilter says one line of a refusal: `2 hosts drained (web1, web2)`.
@@ -62,32 +66,28 @@ func count(n int, noun string) string {
 
 // refused explains every seat without a host. The counts are taken when all is placed: no host takes
 // a replica then that it did not take before, and the numbers are those of the loads.
-func (p *pass) refused() []fleet.Refusal {
+func (p *pass) refused() []fleet.Refusal { return p.refusedOf(p.works) }
+
+func (p *pass) refusedOf(works []*work) []fleet.Refusal {
 	var out []fleet.Refusal
-	var held map[*host][]holding
-	for _, w := range p.works {
+	for _, w := range works {
 		pending := w.pending()
-		if len(pending) == 0 {
-			continue
-		}
-		if held == nil {
-			held = p.holdings()
-		}
-		e := &explainer{p: p, w: w, held: held}
-		if w.global {
+		e := &explainer{p: p, w: w}
+		switch {
+		case len(pending) == 0:
+		case w.global:
 			out = append(out, e.global(pending))
-			continue
+		default:
+			out = append(out, e.replicated(pending)...)
 		}
-		out = append(out, e.replicated(pending)...)
 	}
 	return out
 }
 
 // explainer explains one workload's refusals.
 type explainer struct {
-	p    *pass
-	w    *work
-	held map[*host][]holding
+	p *pass
+	w *work
 }
 
 // rejected is the hosts that one filter rejected, for one seat or several.
@@ -105,12 +105,13 @@ func (e *explainer) global(pending []*seat) fleet.Refusal {
 		by[f].seat = s
 		by[f].hosts = append(by[f].hosts, s.target)
 		r.Slots = append(r.Slots, s.slot)
+		r.Outranked = r.Outranked || e.p.outranked(e.w, s)
 	}
 	r.Filters = e.counts(by)
 	return r
 }
 
-// replicated explains seats with the same ties together: the filters treat them alike.
+// replicated explains seats with the same bonds together: the filters treat them alike.
 func (e *explainer) replicated(pending []*seat) []fleet.Refusal {
 	var out []fleet.Refusal
 	at := map[string]int{}
@@ -120,7 +121,9 @@ func (e *explainer) replicated(pending []*seat) []fleet.Refusal {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, fleet.Refusal{Workload: e.w.Name, Filters: e.counts(e.sift(s))})
+			out = append(out, fleet.Refusal{
+				Workload: e.w.Name, Filters: e.counts(e.sift(s)), Outranked: e.p.outranked(e.w, s),
+			})
 		}
 		out[i].Slots = append(out[i].Slots, s.slot)
 	}
@@ -129,23 +132,31 @@ func (e *explainer) replicated(pending []*seat) []fleet.Refusal {
 
 // likeness is equal for seats that every host treats alike.
 func (e *explainer) likeness(s *seat) string {
-	var b strings.Builder
-	for _, t := range e.p.ties(e.w, s) {
-		fmt.Fprintf(&b, "%s %q ", t.volume, t.hosts)
+	b := e.p.bonds(e.w, s)
+	var key strings.Builder
+	for _, t := range b.ties {
+		fmt.Fprintf(&key, "%s %q ", t.volume, t.hosts)
+	}
+	if b.waits != nil {
+		fmt.Fprintf(&key, "%d", s.slot) // the reason names it
 	}
 	if s.current != nil {
-		// A cordon or silence that it stood through does not count against it.
+		// A cordon or silence that it stood through does not count against it, nor do its own ports.
 		if h := e.p.byName[s.current.Host]; h != nil && (h.Cordon || !h.facts.Known) {
-			b.WriteString(string(h.Name))
+			key.WriteString(string(h.Name))
 		}
 	}
-	return b.String()
+	return key.String()
 }
 
 func (e *explainer) sift(s *seat) [filters]rejected {
 	var by [filters]rejected
+	b := e.p.bonds(e.w, s)
 	for _, h := range e.p.hosts {
-		f := e.p.rejects(e.w, s, h)
+		f := b.bars(e.p, e.w, s, h)
+		if f == passes {
+			f = e.p.hasRoom(e.w, s, h)
+		}
 		by[f].seat = s
 		by[f].hosts = append(by[f].hosts, h)
 	}
@@ -165,14 +176,14 @@ func (e *explainer) counts(by [filters]rejected) []fleet.FilterCount {
 // detail is what people need to know to change a filter's mind: the hosts, or the nearest miss.
 func (e *explainer) detail(f filter, r rejected) string {
 	switch f {
-	case otherLabels, portTaken, shortOfCPU, shortOfMemory, shortOfGPUs:
+	case otherLabels, unmetConstraint, withoutDevice, portTaken, shortOfCPU, shortOfMemory, shortOfGPUs:
 		h := e.nearest(f, r.hosts)
 		s := e.p.because(f, e.w, r.seat, h)
 		if f >= shortOfCPU {
-			s += heldBy(f, e.held[h])
+			s += heldBy(f, e.p.holdings(h))
 		}
 		return s
-	case volumeElsewhere:
+	case volumeElsewhere, barred:
 		return e.p.because(f, e.w, r.seat, r.hosts[0])
 	}
 	return names(r.hosts)

@@ -1,175 +1,201 @@
 package schedule
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
 )
 
-// fill places every seat that is still without a host, the workloads with the least choice first: in
-// the other order the free ones take what the bound ones need.
+// fill places every seat that is still without a host, workload by workload.
 func (p *pass) fill() {
-	type entry struct {
-		w        *work
-		pending  []*seat
-		eligible int
-		size     float64
+	if !slices.ContainsFunc(p.works, func(w *work) bool { return !w.frozen && w.seated < len(w.seats) }) {
+		return
 	}
-	var order []entry
-	for _, w := range p.works {
-		if e := (entry{w: w, pending: w.pending()}); len(e.pending) > 0 {
-			e.eligible, e.size = p.eligible(w), p.size(w)
-			order = append(order, e)
-		}
+	if p.order == nil {
+		p.setOrder()
 	}
-	slices.SortStableFunc(order, func(a, b entry) int {
-		return cmp.Or(
-			a.w.bondage()-b.w.bondage(),
-			a.eligible-b.eligible,
-			cmp.Compare(b.w.fixedPorts(), a.w.fixedPorts()),
-			cmp.Compare(b.size, a.size),
-		)
-	})
-	for _, e := range order {
-		if e.w.global {
-			p.fillGlobal(e.w, e.pending)
-		} else {
-			p.fillReplicated(e.w, e.pending)
+	for _, w := range p.order { // what one displaces is of a lower priority: its turn is still to come
+		if pending := w.pending(); len(pending) > 0 {
+			p.fillWork(w, pending)
 		}
 	}
 }
 
-func (w *work) pending() []*seat {
-	var out []*seat
-	for _, s := range w.seats {
-		if s.host == nil && !w.frozen {
-			out = append(out, s)
-		}
+func (p *pass) fillWork(w *work, pending []*seat) {
+	if w.global {
+		p.fillGlobal(w, pending)
+	} else {
+		p.fillReplicated(w, pending)
 	}
-	return out
-}
-
-func (w *work) fixedPorts() int {
-	n := 0
-	for _, k := range w.spec.wants {
-		if k.number != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// size is the largest part of the roomiest host that one replica takes.
-func (p *pass) size(w *work) float64 {
-	var cpu, memory, gpus int64
-	for _, h := range p.hosts {
-		cpu, memory, gpus = max(cpu, int64(h.room.CPU)), max(memory, int64(h.room.Memory)), max(gpus, int64(h.room.GPUs))
-	}
-	var size float64
-	for _, d := range [][2]int64{{int64(w.Reserve.CPU), cpu}, {int64(w.Reserve.Memory), memory}, {int64(w.Reserve.GPUs), gpus}} {
-		if d[0] > 0 {
-			size = max(size, part(d[0], d[1]))
-		}
-	}
-	return size
 }
 
 func (p *pass) fillGlobal(w *work, pending []*seat) {
+	d := &displacer{p: p, w: w}
 	for _, s := range pending {
 		if p.rejects(w, s, s.target) == passes {
 			p.arrive(w, s, s.target)
+		} else {
+			d.makeRoom(s)
 		}
 	}
 }
 
 // fillReplicated places the seats that are tied to hosts, then the free ones.
 func (p *pass) fillReplicated(w *work, pending []*seat) {
+	pending = slices.DeleteFunc(pending, func(s *seat) bool { return p.waits(w, s) })
+	d := &displacer{p: p, w: w}
+	if w.bondage() != 0 {
+		p.fillSpread(d, pending)
+		return
+	}
 	var free []*seat
 	for _, s := range pending {
 		if len(p.ties(w, s)) > 0 {
-			p.fillTied(w, s)
+			p.fillTied(d, s)
 		} else {
 			free = append(free, s)
 		}
 	}
-	if len(free) == 0 {
-		return
+	switch {
+	case len(free) == 0:
+	case w.shared == nil:
+		p.fillSpread(d, free)
+	default:
+		p.fillHome(d, free)
 	}
-	if w.shared == nil {
-		p.fillSpread(w, free)
-		return
-	}
+}
+
+// fillHome places seats that share a volume which nobody has used yet.
+func (p *pass) fillHome(d *displacer, free []*seat) {
+	w := d.w
 	if len(p.ties(w, free[0])) == 0 { // else the tied seats have made a home meanwhile
-		h := p.chooseHome(w, free)
-		if h == nil {
+		if h := p.chooseHome(w, free); h != nil {
+			p.arrive(w, free[0], h)
+		} else if !d.makeRoom(free[0]) {
 			return
 		}
-		p.arrive(w, free[0], h)
 		free = free[1:]
 	}
 	for _, s := range free {
-		p.fillTied(w, s)
+		p.fillTied(d, s)
 	}
 }
 
 // fillTied gives a seat the best of the few hosts that it may have.
-func (p *pass) fillTied(w *work, s *seat) {
-	var best *host
-	for _, name := range p.ties(w, s)[0].hosts {
-		h := p.byName[name]
-		if h != nil && p.rejects(w, s, h) == passes && (best == nil || w.prefers(h, best)) {
-			best = h
+func (p *pass) fillTied(d *displacer, s *seat) {
+	var fitting []*host
+	for _, name := range p.ties(d.w, s)[0].hosts {
+		if h := p.byName[name]; h != nil && p.rejects(d.w, s, h) == passes {
+			fitting = append(fitting, h)
 		}
 	}
-	if best != nil {
-		p.arrive(w, s, best)
+	if len(fitting) == 0 {
+		d.makeRoom(s)
+		return
 	}
+	p.arrive(d.w, s, p.bestOf(d.w, fitting))
 }
 
-// arrive commits a seat to a host on which it does not stand yet.
-func (p *pass) arrive(w *work, s *seat, h *host) {
-	if s.current == nil {
-		s.reason = "new"
+// bestOf returns the host that w would rather have one more replica on, of few.
+func (p *pass) bestOf(w *work, hosts []*host) *host {
+	if len(hosts) == 1 {
+		return hosts[0]
 	}
-	p.commit(w, s, h)
-}
-
-// chooseHome returns the host that takes most of the replicas which share a volume that nobody has used
-// yet, counting those of other workloads; nil: none takes the first seat.
-func (p *pass) chooseHome(w *work, free []*seat) *host {
-	var best *host
-	most := 0
-	for _, h := range p.hosts {
-		if p.rejects(w, free[0], h) != passes {
-			continue
-		}
-		n := p.company(w, h)
-		if best == nil || n > most || n == most && w.prefers(h, best) {
-			best, most = h, n
+	sh := p.shapeOf(w.Placement.Spread)
+	tallies := sh.tallies(w)
+	best, rating := hosts[0], p.rate(w, sh, tallies, hosts[0])
+	for _, h := range hosts[1:] {
+		if r := p.rate(w, sh, tallies, h); r.less(&rating) {
+			best, rating = h, r
 		}
 	}
 	return best
 }
 
-// company counts how many replicas of the workloads that share a volume with w a host takes together,
-// by what they reserve.
-func (p *pass) company(w *work, h *host) int {
+// arrive commits a seat to a host on which it does not stand, or no longer had a place.
+func (p *pass) arrive(w *work, s *seat, h *host) {
+	switch {
+	case s.current == nil:
+		s.reason = "new"
+	case s.current.Host == h.Name:
+		s.reason = ""
+	}
+	p.commit(w, s, h)
+}
+
+// fillSpread places seats that are free to stand anywhere, each where the spread is thinnest.
+func (p *pass) fillSpread(d *displacer, free []*seat) {
+	t := p.treeFor(d.w)
+	d.tree = t
+	for _, s := range free {
+		if !t.place(s) {
+			d.makeRoom(s)
+		}
+	}
+}
+
+// place gives a seat the best host that takes it. Hosts that do not are given up.
+func (t *tree) place(s *seat) bool {
+	for {
+		leaf, ok := t.front()
+		if !ok {
+			return false
+		}
+		l := &t.nodes[leaf].pool
+		h := t.p.hosts[l.best.host]
+		if t.p.takes(t.w, s, h) != passes {
+			l.drop()
+			t.changed(leaf)
+			continue
+		}
+		t.p.arrive(t.w, s, h)
+		t.arrived(leaf, h)
+		return true
+	}
+}
+
+// chooseHome returns the host that takes most of the replicas which share a volume that nobody has used
+// yet, counting those of other workloads; nil: none takes the first seat.
+func (p *pass) chooseHome(w *work, free []*seat) *host {
+	var best []*host
+	most := 0
+	sharing := append([]*work{w}, p.sharing(w)...)
+	p.candidates(w, func(h *host) {
+		if p.rejects(w, free[0], h) != passes {
+			return
+		}
+		n := p.company(sharing, h)
+		if n > most {
+			best, most = best[:0], n
+		}
+		if n == most {
+			best = append(best, h)
+		}
+	})
+	if len(best) == 0 {
+		return nil
+	}
+	return p.bestOf(w, best)
+}
+
+// company counts how many replicas of workloads that share a volume a host takes together, by what they reserve.
+func (p *pass) company(sharing []*work, h *host) int {
 	used := h.used
 	defer func() { h.used = used }()
 	n := 0
-	for _, o := range append([]*work{w}, p.sharing(w)...) {
+	for _, o := range sharing {
 		if p.allows(o, h, false) != passes {
 			continue
 		}
-		room := len(o.pending())
+		pending := o.pending()
+		room := len(pending)
 		if o.Placement.MaxPerHost > 0 {
-			room = min(room, o.Placement.MaxPerHost-o.count[h])
+			room = min(room, o.Placement.MaxPerHost-int(o.count.at(h.index)))
 		}
 		if o.fixedPorts() > 0 {
 			room = min(room, 1)
 		}
-		for _, s := range o.pending()[:max(room, 0)] {
+		for _, s := range pending[:max(room, 0)] {
 			if p.takes(o, s, h) != passes {
 				break
 			}

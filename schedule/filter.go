@@ -7,16 +7,20 @@ import (
 // filter is one reason for which a host does not take a replica. They are tried in this order, and a
 // host is counted under the first that rejects it: what people said first, then what the fleet is
 // like, then what is used up.
-type filter int
+type filter uint8
 
 const (
 	passes filter = iota
 	notListed
 	otherLabels
+	unmetConstraint
 	otherArch
+	withoutDevice
 	cordoned
 	drained
+	isLost
 	unreachable
+	barred // what is exclusive and stood on a lost host waits for that host
 	volumeElsewhere
 	portTaken
 	atMaxPerHost
@@ -29,49 +33,62 @@ const (
 // String is what a host is that the filter rejects.
 func (f filter) String() string {
 	return [filters]string{
-		"", "not in placement.hosts", "without the wanted labels", "of another architecture", "cordoned", "drained",
-		"unreachable", "without the volume", "with the port taken", "at max_per_host",
-		"short of cpu", "short of memory", "short of gpus",
+		"", "not in placement.hosts", "without the wanted labels", "that does not meet a constraint", "of another architecture",
+		"without a device", "cordoned", "drained", "lost", "unreachable", "barred until a lost host is back", "without the volume",
+		"with the port taken", "at max_per_host", "short of cpu", "short of memory", "short of gpus",
 	}[f]
 }
 
 // allows tries the filters that do not depend on what else is placed. A replica that stands on the
 // host stays in spite of a cordon and of silence.
 func (p *pass) allows(w *work, h *host, stands bool) filter {
-	if len(w.Placement.Hosts) > 0 && !slices.Contains(w.Placement.Hosts, h.Name) {
-		return notListed
+	if w.listed != nil {
+		if _, ok := slices.BinarySearch(w.listed, int32(h.index)); !ok {
+			return notListed
+		}
 	}
-	if _, ok := mislabelled(w, h); ok {
-		return otherLabels
-	}
-	if archs := p.in.Archs[w.Name]; len(archs) > 0 && h.facts.Arch != "" && !slices.Contains(archs, h.facts.Arch) {
-		return otherArch
+	if v := w.verdict[p.judged(w, h)]; v != passes {
+		if !stands || h.facts.Known || v != unmetConstraint {
+			return v
+		}
+		if v = w.suits(h, true); v != passes {
+			return v
+		}
 	}
 	switch {
 	case h.Cordon && !stands:
 		return cordoned
 	case h.Drain:
 		return drained
+	case h.lost:
+		return isLost
 	case !h.facts.Known && !stands:
 		return unreachable
 	}
 	return passes
 }
 
-// mislabelled returns the first label, by name, in which a host is not what the workload wants.
-func mislabelled(w *work, h *host) (label string, ok bool) {
-	for k, v := range w.Placement.Labels {
-		if has, there := h.Labels[k]; (!there || has != v) && (!ok || k < label) {
-			label, ok = k, true
+// candidates calls f for every host that may take a replica of w which does not stand there, by name.
+func (p *pass) candidates(w *work, f func(h *host)) {
+	if w.listed != nil {
+		for _, i := range w.listed {
+			if h := p.hosts[i]; p.allows(w, h, false) == passes {
+				f(h)
+			}
+		}
+		return
+	}
+	for _, h := range p.hosts {
+		if p.allows(w, h, false) == passes {
+			f(h)
 		}
 	}
-	return label, ok
 }
 
-// takes tries the filters that depend on what else is placed. A host that rejects a workload's replica
-// goes on rejecting it for the rest of the pass.
+// takes tries the filters that depend on what else is placed. But for displacing, a host that rejects a
+// workload's replica goes on rejecting it for the rest of the pass.
 func (p *pass) takes(w *work, s *seat, h *host) filter {
-	if p.blocked(w, s, h) != "" {
+	if len(w.wants) > 0 && p.blocked(w, s, h) {
 		return portTaken
 	}
 	if w.atMax(h) {
@@ -93,31 +110,63 @@ func (p *pass) keeps(w *work, s *seat, h *host) filter {
 }
 
 func (w *work) atMax(h *host) bool {
-	return !w.global && w.Placement.MaxPerHost > 0 && w.count[h] >= w.Placement.MaxPerHost
+	return w.Placement.MaxPerHost > 0 && !w.global && int(w.count.at(h.index)) >= w.Placement.MaxPerHost
 }
+
+// stands reports whether a seat's replica stands on a host now.
+func (s *seat) stands(h *host) bool { return s.current != nil && s.current.Host == h.Name }
 
 // rejects tries all filters, in order.
 func (p *pass) rejects(w *work, s *seat, h *host) filter {
-	stands := s.current != nil && s.current.Host == h.Name
-	if f := p.allows(w, h, stands); f != passes {
+	if f := p.bars(w, s, h); f != passes {
 		return f
 	}
-	if _, ok := elsewhere(p.ties(w, s), h); ok {
-		return volumeElsewhere
-	}
-	if stands {
+	return p.hasRoom(w, s, h)
+}
+
+// hasRoom tries the filters that displacing may change, and max_per_host.
+func (p *pass) hasRoom(w *work, s *seat, h *host) filter {
+	if s.stands(h) {
 		return p.keeps(w, s, h)
 	}
 	return p.takes(w, s, h)
 }
 
-// eligible counts the hosts that pass the filters which do not depend on what else is placed.
-func (p *pass) eligible(w *work) int {
-	n := 0
-	for _, h := range p.hosts {
-		if p.allows(w, h, false) == passes {
-			n++
+// bars tries the filters that no displacing changes, but for max_per_host.
+func (p *pass) bars(w *work, s *seat, h *host) filter {
+	return p.bonds(w, s).bars(p, w, s, h)
+}
+
+// bonds is what binds a seat to hosts.
+type bonds struct {
+	waits *host // exclusive, and it stood on this one, which is lost: it may still run there
+	ties  []tie
+}
+
+func (p *pass) bonds(w *work, s *seat) bonds {
+	b := bonds{ties: p.ties(w, s)}
+	if w.Exclusive && s.current != nil {
+		if h := p.byName[s.current.Host]; h != nil && h.lost {
+			b.waits = h
 		}
 	}
-	return n
+	return b
 }
+
+func (b bonds) bars(p *pass, w *work, s *seat, h *host) filter {
+	if f := p.allows(w, h, s.stands(h)); f != passes {
+		return f
+	}
+	if b.waits != nil {
+		return barred
+	}
+	if len(b.ties) > 0 {
+		if _, ok := elsewhere(b.ties, h); ok {
+			return volumeElsewhere
+		}
+	}
+	return passes
+}
+
+// waits reports whether a seat waits for a lost host, which keeps it from all others.
+func (p *pass) waits(w *work, s *seat) bool { return w.Exclusive && p.bonds(w, s).waits != nil }

@@ -2,150 +2,77 @@ package schedule
 
 import (
 	"fmt"
+	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/stowage-run/stowage/fleet"
 )
 
-// portKey is one port number of one protocol, on whatever address.
+// portKey is one port number of one protocol (an index into pass.protocols), on whatever address.
 type portKey struct {
-	protocol string
+	protocol int16
 	number   uint16
 }
-
-func (k portKey) String() string { return fmt.Sprintf("port %d/%s", k.number, k.protocol) }
 
 // protocols are those that a recorded port may be of when nobody says any more.
 func protocols() []string { return []string{"tcp", "udp", "sctp"} }
 
-// want is a port that every replica of a workload needs on its host.
-type want struct {
-	name     string // empty: not published, but in the way of others
-	protocol string
-	bind     string
-	number   uint16 // 0: any automatic one
-}
+// anyProtocol is how many of pass.protocols those are.
+const anyProtocol = 3
 
-func (k want) key() portKey { return portKey{k.protocol, k.number} }
-
-// request is what one replica needs of a host's ports.
-type request struct{ wants []want }
-
-func newRequest(w *fleet.Workload) request {
-	var r request
-	for _, p := range w.Spec.Ports {
-		k := want{name: p.Name, protocol: protocol(p.Protocol), bind: address(p.Bind)}
-		switch {
-		case p.Policy == fleet.PortFixed:
-			k.number = p.Host
-		case p.Policy == fleet.PortAuto:
-		case w.Spec.NetworkMode == "host": // it listens on the host's own addresses
-			k.name, k.bind, k.number = "", "", p.Container
-		default:
-			continue
-		}
-		r.wants = append(r.wants, k)
-	}
-	return r
-}
-
-func protocol(s string) string {
+func (p *pass) protocol(s string) int16 {
+	s = strings.ToLower(s)
 	if s == "" {
-		return "tcp"
+		s = "tcp"
 	}
-	return strings.ToLower(s)
+	i := slices.Index(p.protocols, s)
+	if i < 0 {
+		i = len(p.protocols)
+		p.protocols = append(p.protocols, s)
+	}
+	return int16(i)
+}
+
+func (p *pass) portName(k portKey) string {
+	return fmt.Sprintf("port %d/%s", k.number, p.protocols[k.protocol])
 }
 
 // address returns the address bound, with every spelling of "all of them" as the empty string.
 func address(s string) string {
-	switch s = strings.Trim(s, "[]"); s {
-	case "0.0.0.0", "::", "*":
+	switch s {
+	case "0.0.0.0", "::", "[::]", "*":
 		return ""
 	}
 	return s
 }
 
-// bound is one address on which a port is taken.
-type bound struct {
-	bind string // empty: all
-	by   fleet.ReplicaID
-	// A port without a replica is a stranger's.
+// want is a port that every replica of a workload needs on its host.
+type want struct {
+	portKey        // number 0: any automatic one
+	name    string // empty: not published, but in the way of others
+	bind    string
 }
 
-func (b bound) holder() string {
-	if b.by == (fleet.ReplicaID{}) {
-		return "somebody else"
-	}
-	return short(b.by)
-}
-
-// portTable is the state of one host's ports. It only fills up, which is what lets next stand still.
-type portTable struct {
-	taken    map[portKey][]bound
-	recorded map[portKey]bool  // of anything of ours that stands there, to go or to stay
-	next     map[string]uint16 // by protocol: no automatic port below it is free
-}
-
-func newPortTable(taken []fleet.PublishedPort) portTable {
-	t := portTable{taken: map[portKey][]bound{}, recorded: map[portKey]bool{}, next: map[string]uint16{}}
-	for _, p := range taken {
-		t.take(portKey{protocol(p.Protocol), p.Host}, bound{bind: address(p.Bind)})
-	}
-	return t
-}
-
-func (t *portTable) take(k portKey, b bound) { t.taken[k] = append(t.taken[k], b) }
-
-// conflict returns who has a port on an address that overlaps with bind.
-func (t *portTable) conflict(k portKey, bind string) (b bound, ok bool) {
-	for _, b := range t.taken[k] {
-		if b.bind == bind || b.bind == "" || bind == "" {
-			return b, true
-		}
-	}
-	return bound{}, false
-}
-
-// auto returns the nth (from 0) lowest free automatic port; 0: there are not that many. A port that is
-// taken on any address is not given out on another: people read numbers, not pairs.
-func (t *portTable) auto(fixed map[portKey]bool, protocol string, n int) uint16 {
-	first := max(t.next[protocol], fleet.AutoPortFirst)
-	for i := first; i <= fleet.AutoPortLast; i++ {
-		k := portKey{protocol, i}
-		free := len(t.taken[k]) == 0 && !t.recorded[k] && !fixed[k]
+func (p *pass) newWants(w *fleet.Workload) []want {
+	var out []want
+	for _, c := range w.Spec.Ports {
+		k := want{name: c.Name, portKey: portKey{protocol: p.protocol(c.Protocol)}, bind: address(c.Bind)}
 		switch {
-		case !free && i == first:
-			first = i + 1
-			t.next[protocol] = first
-		case free && n == 0:
-			return i
-		case free:
-			n--
-		}
-	}
-	return 0
-}
-
-// addRecordedPorts notes every port that stands, so that none is given to another replica while its
-// container may still be there.
-func (p *pass) addRecordedPorts() {
-	for _, r := range p.current {
-		c := p.in.Current[r]
-		h := p.byName[c.Host]
-		if h == nil {
+		case c.Policy == fleet.PortFixed:
+			k.number = c.Host
+		case c.Policy == fleet.PortAuto:
+		case w.Spec.NetworkMode == "host": // it listens on the host's own addresses
+			k.name, k.bind, k.number = "", "", c.Container
+		default:
 			continue
 		}
-		w := p.byWork[r.Workload]
-		for name, n := range c.HostPorts {
-			if k, ok := w.want(name); ok {
-				h.ports.recorded[portKey{k.protocol, n}] = true
-				continue
-			}
-			for _, proto := range protocols() {
-				h.ports.recorded[portKey{proto, n}] = true
-			}
+		if k.number != 0 {
+			p.fixed.add(k.portKey)
 		}
+		out = append(out, k)
 	}
+	return out
 }
 
 // want returns the published port of that name. It may be called on nil: an undeclared workload.
@@ -153,12 +80,181 @@ func (w *work) want(name string) (want, bool) {
 	if w == nil {
 		return want{}, false
 	}
-	for _, k := range w.spec.wants {
+	for _, k := range w.wants {
 		if k.name == name {
 			return k, true
 		}
 	}
 	return want{}, false
+}
+
+func (w *work) fixedPorts() int {
+	n := 0
+	for _, k := range w.wants {
+		if k.number != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// autoPorts is how many automatic ports there are.
+const autoPorts = fleet.AutoPortLast - fleet.AutoPortFirst + 1
+
+// portSet is a set of automatic ports of one protocol: 1.25 KiB, and the lowest that is in none of several is found 64
+// at a time.
+type portSet [(autoPorts + 63) / 64]uint64
+
+// portSets is a set of automatic ports, by protocol. Other ports are never in it.
+type portSets []*portSet
+
+func (s portSets) of(protocol int16) *portSet {
+	if int(protocol) < len(s) {
+		return s[protocol]
+	}
+	return nil
+}
+
+func isAuto(n uint16) bool { return n >= fleet.AutoPortFirst && n <= fleet.AutoPortLast }
+
+func (s portSets) has(k portKey) bool {
+	b := s.of(k.protocol)
+	if b == nil || !isAuto(k.number) {
+		return false
+	}
+	i := k.number - fleet.AutoPortFirst
+	return b[i/64]>>(i%64)&1 == 1
+}
+
+func (s *portSets) add(k portKey) {
+	if !isAuto(k.number) {
+		return
+	}
+	for len(*s) <= int(k.protocol) {
+		*s = append(*s, nil)
+	}
+	if (*s)[k.protocol] == nil {
+		(*s)[k.protocol] = &portSet{}
+	}
+	i := k.number - fleet.AutoPortFirst
+	(*s)[k.protocol][i/64] |= 1 << (i % 64)
+}
+
+func (s portSets) remove(k portKey) {
+	if !s.has(k) {
+		return
+	}
+	i := k.number - fleet.AutoPortFirst
+	s[k.protocol][i/64] &^= 1 << (i % 64)
+}
+
+func (s portSets) clone() portSets {
+	out := slices.Clone(s)
+	for i, b := range out {
+		if b != nil {
+			c := *b
+			out[i] = &c
+		}
+	}
+	return out
+}
+
+// bound is a port that is taken on an address.
+type bound struct {
+	portKey
+	bind  string // empty: all
+	work  *work  // nil: a stranger's, or a stray's
+	seat  *seat
+	stray fleet.ReplicaID
+}
+
+// portTable is the state of one host's ports. An automatic port that a replica has on all addresses, which is what nearly
+// all have, is two bits; who has it is looked up among the host's residents when somebody asks. All else is in a list.
+type portTable struct {
+	whole    portSets // taken on all addresses by a replica of a declared workload
+	busy     portSets // taken on any address
+	recorded portSets // of anything of ours that stands there, to go or to stay
+	listed   []bound
+}
+
+// brief reports whether two bits say all of a bound port.
+func (b *bound) brief() bool { return b.work != nil && b.bind == "" && isAuto(b.number) }
+
+func (t *portTable) take(b bound) {
+	t.busy.add(b.portKey)
+	if b.brief() {
+		t.whole.add(b.portKey)
+		return
+	}
+	t.listed = append(t.listed, b)
+}
+
+func (t *portTable) release(b bound) {
+	if b.brief() {
+		t.whole.remove(b.portKey)
+	} else if i := slices.Index(t.listed, b); i >= 0 {
+		t.listed = slices.Delete(t.listed, i, i+1)
+	}
+	if !t.whole.has(b.portKey) && !slices.ContainsFunc(t.listed, func(o bound) bool { return o.portKey == b.portKey }) {
+		t.busy.remove(b.portKey)
+	}
+}
+
+// conflicts reports whether a port is taken on an address that overlaps with bind.
+func (t *portTable) conflicts(k portKey, bind string) bool {
+	if t.whole.has(k) {
+		return true
+	}
+	for i := range t.listed {
+		if t.listed[i].clashes(k, bind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *bound) clashes(k portKey, bind string) bool {
+	return b.portKey == k && (b.bind == bind || b.bind == "" || bind == "")
+}
+
+// auto returns the nth (from 0) lowest free automatic port; 0: there are not that many. A port that is
+// taken on any address is not given out on another: people read numbers, not pairs.
+func (t *portTable) auto(fixed *portSet, protocol int16, n int) uint16 {
+	busy, recorded := t.busy.of(protocol), t.recorded.of(protocol)
+	for i := range len(portSet{}) {
+		free := ^uint64(0)
+		for _, s := range [...]*portSet{fixed, busy, recorded} {
+			if s != nil {
+				free &^= s[i]
+			}
+		}
+		if i == autoPorts/64 {
+			free &= 1<<(autoPorts%64) - 1
+		}
+		if c := bits.OnesCount64(free); n >= c {
+			n -= c
+			continue
+		}
+		for ; n > 0; n-- {
+			free &= free - 1
+		}
+		return fleet.AutoPortFirst + uint16(i*64+bits.TrailingZeros64(free))
+	}
+	return 0
+}
+
+// record notes the ports of what stands, so that none is given to another replica while its container may
+// still be there. w is nil for what is not declared.
+func (p *pass) record(h *host, w *work, ports map[string]uint16) {
+	for name, n := range ports {
+		if k, ok := w.want(name); ok {
+			h.ports.recorded.add(portKey{k.protocol, n})
+			continue
+		}
+		for i := range int16(anyProtocol) {
+			h.ports.recorded.add(portKey{i, n})
+		}
+	}
 }
 
 // sticky returns the automatic port that a replica has on h and can keep.
@@ -167,20 +263,22 @@ func (k want) sticky(c *Current, h *host) (n uint16, ok bool) {
 		return 0, false
 	}
 	n = c.HostPorts[k.name]
-	if n < fleet.AutoPortFirst || n > fleet.AutoPortLast {
-		return 0, false
-	}
-	_, taken := h.ports.conflict(portKey{k.protocol, n}, k.bind)
-	return n, !taken
+	return n, isAuto(n) && !h.ports.conflicts(portKey{k.protocol, n}, k.bind)
 }
 
-// blocked returns what keeps a replica's ports from a host, for people; empty: nothing.
-func (p *pass) blocked(w *work, s *seat, h *host) string {
+// blocked reports whether something keeps a replica's ports from a host.
+func (p *pass) blocked(w *work, s *seat, h *host) bool {
+	_, is := p.obstacle(w, s, h)
+	return is
+}
+
+// obstacle returns the first port that a replica cannot have on a host; its number is 0 where no automatic one is left.
+func (p *pass) obstacle(w *work, s *seat, h *host) (want, bool) {
 	autos := 0
-	for _, k := range w.spec.wants {
+	for _, k := range w.wants {
 		if k.number != 0 {
-			if b, ok := h.ports.conflict(k.key(), k.bind); ok {
-				return fmt.Sprintf("%s on %s is held by %s", k.key(), h.Name, b.holder())
+			if h.ports.conflicts(k.portKey, k.bind) {
+				return k, true
 			}
 			continue
 		}
@@ -188,33 +286,141 @@ func (p *pass) blocked(w *work, s *seat, h *host) string {
 			continue
 		}
 		// Counted over all protocols: ten thousand ports are not worth telling them apart.
-		if h.ports.auto(p.fixed, k.protocol, autos) == 0 {
-			return fmt.Sprintf("%s has no automatic port left (%d-%d)", h.Name, fleet.AutoPortFirst, fleet.AutoPortLast)
+		if h.ports.auto(p.fixed.of(k.protocol), k.protocol, autos) == 0 {
+			return k, true
 		}
 		autos++
 	}
-	return ""
+	return want{}, false
 }
+
+// obstacleReason says obstacle for people.
+func (p *pass) obstacleReason(w *work, s *seat, h *host) string {
+	k, _ := p.obstacle(w, s, h)
+	if k.number == 0 {
+		return fmt.Sprintf("%s has no automatic port left (%d-%d)", h.Name, fleet.AutoPortFirst, fleet.AutoPortLast)
+	}
+	return p.heldReason(k.portKey, k.bind, h)
+}
+
+func (p *pass) heldReason(k portKey, bind string, h *host) string {
+	return fmt.Sprintf("%s on %s is held by %s", p.portName(k), h.Name, p.holder(k, bind, h))
+}
+
+// holder names who has a port: a stranger first, then the first by name.
+func (p *pass) holder(k portKey, bind string, h *host) string {
+	var ids []fleet.ReplicaID
+	for i := range h.ports.listed {
+		b := &h.ports.listed[i]
+		switch {
+		case !b.clashes(k, bind):
+		case b.work != nil:
+			ids = append(ids, b.work.id(b.seat))
+		case b.stray != (fleet.ReplicaID{}):
+			ids = append(ids, b.stray)
+		default:
+			return "somebody else"
+		}
+	}
+	if h.ports.whole.has(k) {
+		for _, r := range p.residentsOf(h) {
+			if p.binds(r, k, bind) {
+				ids = append(ids, r.id())
+			}
+		}
+	}
+	slices.SortFunc(ids, fleet.ReplicaID.Compare)
+	return short(ids[0])
+}
+
+// binds reports whether a resident's ports are in the way of one.
+func (p *pass) binds(r resident, k portKey, bind string) bool {
+	found := false
+	p.eachBound(r.work, r.seat, func(b bound) { found = found || b.clashes(k, bind) })
+	return found
+}
+
+// eachBound calls f for every port that a seat has taken on its host.
+func (p *pass) eachBound(w *work, s *seat, f func(bound)) {
+	if w.frozen {
+		for name, n := range s.ports {
+			if k, ok := w.want(name); ok {
+				f(bound{portKey: portKey{k.protocol, n}, bind: k.bind, work: w, seat: s})
+				continue
+			}
+			for i := range int16(anyProtocol) {
+				f(bound{portKey: portKey{i, n}, work: w, seat: s})
+			}
+		}
+		return
+	}
+	for _, k := range w.wants {
+		if k.number == 0 {
+			k.number = s.ports[k.name]
+		}
+		if k.number != 0 {
+			f(bound{portKey: k.portKey, bind: k.bind, work: w, seat: s})
+		}
+	}
+}
+
+func (p *pass) release(w *work, s *seat) {
+	if len(w.wants) > 0 {
+		p.eachBound(w, s, s.host.ports.release)
+	}
+}
+
+// portNumbers are the host ports of a replica in the order of its wants, as a key.
+type portNumbers [4]uint16
 
 // bind takes the ports of a replica on its host and returns the published ones.
 func (p *pass) bind(w *work, s *seat, h *host) map[string]uint16 {
+	if len(w.wants) == 0 {
+		return nil
+	}
+	var numbers [8]uint16
+	all := numbers[:0]
+	for _, k := range w.wants {
+		if k.number == 0 {
+			k.number = p.autoPort(k, s, h)
+		}
+		all = append(all, k.number)
+		if k.number != 0 { // else kept on an unknown host without a port left: blocked sees all others
+			h.ports.take(bound{portKey: k.portKey, bind: k.bind, work: w, seat: s})
+		}
+	}
+	return w.portMap(all)
+}
+
+// portMap names the published ones of a replica's ports. Replicas with the same numbers, of which there is one on
+// nearly every host, share one map: a million maps would be most of what a placement takes up.
+func (w *work) portMap(numbers []uint16) map[string]uint16 {
+	var key portNumbers
+	if len(numbers) > len(key) {
+		return w.newPortMap(numbers)
+	}
+	copy(key[:], numbers)
+	m, ok := w.maps[key]
+	if !ok {
+		if w.maps == nil {
+			w.maps = map[portNumbers]map[string]uint16{}
+		}
+		m = w.newPortMap(numbers)
+		w.maps[key] = m
+	}
+	return m
+}
+
+func (w *work) newPortMap(numbers []uint16) map[string]uint16 {
 	var out map[string]uint16
-	for _, k := range w.spec.wants {
-		n := k.number
-		if n == 0 {
-			n = p.autoPort(k, s, h)
-		}
-		if n == 0 {
-			continue // kept on an unknown host without a port left: blocked sees all others
-		}
-		h.ports.take(portKey{k.protocol, n}, bound{k.bind, w.id(s)})
-		if k.name == "" {
+	for i, k := range w.wants {
+		if k.name == "" || numbers[i] == 0 {
 			continue
 		}
 		if out == nil {
-			out = make(map[string]uint16, len(w.spec.wants))
+			out = make(map[string]uint16, len(w.wants))
 		}
-		out[k.name] = n
+		out[k.name] = numbers[i]
 	}
 	return out
 }
@@ -225,22 +431,9 @@ func (p *pass) autoPort(k want, s *seat, h *host) uint16 {
 	}
 	if s.current != nil && s.current.Host == h.Name && s.reason == "" {
 		was := portKey{k.protocol, s.current.HostPorts[k.name]}
-		if b, ok := h.ports.conflict(was, k.bind); ok {
-			s.reason = fmt.Sprintf("%s on %s is held by %s", was, h.Name, b.holder())
+		if h.ports.conflicts(was, k.bind) {
+			s.reason = p.heldReason(was, k.bind, h)
 		}
 	}
-	return h.ports.auto(p.fixed, k.protocol, 0)
-}
-
-// bindRecorded takes the recorded ports of a frozen replica, whatever the workload wants now.
-func (p *pass) bindRecorded(w *work, s *seat, h *host) {
-	for name, n := range s.ports {
-		if k, ok := w.want(name); ok {
-			h.ports.take(portKey{k.protocol, n}, bound{k.bind, w.id(s)})
-			continue
-		}
-		for _, proto := range protocols() {
-			h.ports.take(portKey{proto, n}, bound{by: w.id(s)})
-		}
-	}
+	return h.ports.auto(p.fixed.of(k.protocol), k.protocol, 0)
 }

@@ -17,15 +17,21 @@ func (p *pass) because(f filter, w *work, s *seat, h *host) string {
 		return fmt.Sprintf("host %s is not in placement.hosts", h.Name)
 	case otherLabels:
 		return labelReason(w, h)
+	case unmetConstraint:
+		return constraintReason(w, h, s == nil || s.stands(h))
+	case withoutDevice:
+		return fmt.Sprintf("host %s has no device %s", h.Name, w.missing(h).Host)
+	case barred:
+		return p.waitReason(w, s)
 	case otherArch:
 		return fmt.Sprintf("host %s is %s, the image of %s is not", h.Name, h.facts.Arch, w.Name)
 	case volumeElsewhere:
 		t, _ := elsewhere(p.ties(w, s), h)
 		return p.tieReason(t)
 	case portTaken:
-		return p.blocked(w, s, h)
+		return p.obstacleReason(w, s, h)
 	case atMaxPerHost:
-		return fmt.Sprintf("max_per_host is %d, and host %s has %d", w.Placement.MaxPerHost, h.Name, w.count[h])
+		return fmt.Sprintf("max_per_host is %d, and host %s has %d", w.Placement.MaxPerHost, h.Name, w.count.at(h.index))
 	case shortOfCPU, shortOfMemory, shortOfGPUs:
 		return shortReason(f, w, h)
 	}
@@ -41,6 +47,21 @@ func labelReason(w *work, h *host) string {
 	return fmt.Sprintf("label %s of host %s is %q, wanted %q", k, h.Name, has, w.Placement.Labels[k])
 }
 
+// constraintReason reads `zone of host web3 is "us", wanted zone in ["eu-a", "eu-b"]`.
+func constraintReason(w *work, h *host, stands bool) string {
+	t := w.unmet(h, stands)
+	has, ok, _ := h.attribute(t.attribute)
+	if !ok {
+		return fmt.Sprintf("host %s has no %s, wanted %s", h.Name, t.attribute, t.text)
+	}
+	return fmt.Sprintf("%s of host %s is %q, wanted %s", t.attribute, h.Name, has, t.text)
+}
+
+// waitReason says why what is exclusive is not started anew.
+func (p *pass) waitReason(w *work, s *seat) string {
+	return fmt.Sprintf("%s is exclusive and may still run on %s, which is lost: it waits for that host", short(w.id(s)), s.current.Host)
+}
+
 // tieReason says where a volume is, and what is the matter with the host if there is only one.
 func (p *pass) tieReason(t tie) string {
 	at := make([]string, len(t.hosts))
@@ -48,8 +69,13 @@ func (p *pass) tieReason(t tie) string {
 		at[i] = string(n)
 	}
 	s := fmt.Sprintf("volume %s is on %s", t.volume, strings.Join(at, ", "))
-	if len(t.hosts) == 1 && p.byName[t.hosts[0]] == nil {
+	if len(t.hosts) != 1 {
+		return s
+	}
+	if h := p.byName[t.hosts[0]]; h == nil {
 		s += ", which is no longer in the configuration"
+	} else if h.lost {
+		s += ", which is lost: it waits for that host"
 	}
 	return s
 }
@@ -110,24 +136,15 @@ type holding struct {
 	reserve fleet.Resources
 }
 
-// holdings lists by host what is placed.
-func (p *pass) holdings() map[*host][]holding {
-	out := map[*host][]holding{}
-	for _, w := range p.works {
-		for _, s := range w.seats {
-			if s.host == nil {
-				continue
-			}
-			r := w.Reserve
-			if w.frozen {
-				r = s.current.reserve(w)
-			}
-			out[s.host] = append(out[s.host], holding{w.id(s), r})
-		}
+// holdings lists what is placed on a host.
+func (p *pass) holdings(h *host) []holding {
+	var out []holding
+	for _, r := range p.residentsOf(h) {
+		out = append(out, holding{r.id(), r.seat.takes(r.work)})
 	}
-	for _, r := range p.strayIDs() {
-		if h := p.byName[p.in.Current[r].Host]; h != nil {
-			out[h] = append(out[h], holding{r, p.in.Current[r].Reserve})
+	for _, t := range p.strays {
+		if t.Host == h.Name {
+			out = append(out, holding{t.id, t.Reserve})
 		}
 	}
 	return out
@@ -135,7 +152,7 @@ func (p *pass) holdings() map[*host][]holding {
 
 // heldBy names the three replicas that take most of what is short.
 func heldBy(f filter, hs []holding) string {
-	hs = slices.DeleteFunc(slices.Clone(hs), func(h holding) bool { return amount(f, h.reserve) == 0 })
+	hs = slices.DeleteFunc(hs, func(h holding) bool { return amount(f, h.reserve) == 0 })
 	slices.SortFunc(hs, func(a, b holding) int {
 		return cmp.Or(cmp.Compare(amount(f, b.reserve), amount(f, a.reserve)), a.replica.Compare(b.replica))
 	})

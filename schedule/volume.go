@@ -46,14 +46,12 @@ func (p *pass) addHomes() {
 		}
 	}
 	held := map[fleet.VolumeName][]fleet.HostName{}
-	for _, r := range p.current {
-		c, w := p.in.Current[r], p.byWork[r.Workload]
-		if w == nil || !c.Holds {
-			continue
-		}
+	for _, w := range p.works {
 		for _, v := range w.shared {
-			if p.homes[v] == nil && !slices.Contains(held[v], c.Host) {
-				held[v] = append(held[v], c.Host)
+			for _, n := range w.now {
+				if n.Holds && p.homes[v] == nil && !slices.Contains(held[v], n.Host) {
+					held[v] = append(held[v], n.Host)
+				}
 			}
 		}
 	}
@@ -68,6 +66,7 @@ func (p *pass) addHomes() {
 func (p *pass) settle(w *work, h *host) {
 	for _, v := range w.shared {
 		if home := p.homes[v]; len(home) == 0 || len(home) > 1 && slices.Contains(home, h.Name) {
+			p.noteHome(v)
 			p.homes[v] = []fleet.HostName{h.Name}
 		}
 	}

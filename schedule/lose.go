@@ -1,0 +1,333 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/stowage-run/stowage/fleet"
+)
+
+// asking is what questions need beyond the placement.
+type asking struct {
+	refused   map[fleet.ReplicaID]bool // in the placement
+	displaced map[fleet.ReplicaID]bool // those of them that had to make room
+	base      int                      // keys in base trees so far
+	slow      bool                     // the placement is no fixed point in what concerns volumes or what was refused
+	waiting   []*work                  // with refused seats
+	health    *health                  // nil until asked for
+}
+
+// baseKeys bounds what base trees take up: 24 bytes each.
+const baseKeys = 16 << 20
+
+// Lose says what would follow from the loss of hosts: exactly what Place says of the placement as it stands, with the
+// hosts lost and without rebalancing. Hosts that are not in the fleet, or lost already, are passed over.
+//
+// It takes time in proportion to what stood on the hosts, times the logarithm of the number of hosts, but for the first
+// question about a workload, which orders all hosts for it, and for refusals, each of which is explained with all hosts.
+func (s *Standing) Lose(hosts []fleet.HostName) Delta {
+	s.ready()
+	lost := s.losable(hosts)
+	if s.tricky(lost) {
+		return s.loseSlowly(lost)
+	}
+	p := s.pass
+	defer p.undo()
+	s.lose(lost)
+	return s.delta()
+}
+
+// ready makes what questions need, once.
+func (s *Standing) ready() {
+	if s.asking != nil {
+		return
+	}
+	p := s.pass
+	a := &asking{refused: map[fleet.ReplicaID]bool{}, displaced: map[fleet.ReplicaID]bool{}}
+	s.asking = a
+	for _, r := range s.assignment.Refused {
+		for _, n := range r.Slots {
+			a.refused[fleet.ReplicaID{Workload: r.Workload, Slot: n}] = true
+		}
+	}
+	for _, g := range s.assignment.Displaced {
+		a.displaced[g.Replica] = true
+	}
+	if p.order == nil {
+		p.setOrder()
+	}
+	for _, h := range p.hosts {
+		// What is gone holds no port any more when the question is asked; what stands in its stead does.
+		h.ports.recorded = h.ports.busy.clone()
+	}
+	for _, w := range p.works {
+		s.readyWork(w)
+	}
+	p.evicted = false
+	if len(p.hosts) > 0 {
+		p.residentsOf(p.hosts[0])
+	}
+}
+
+// readyWork makes a workload's seats those of a placement that has been carried out, and sees whether what is refused or
+// tied makes the short way unsafe.
+func (s *Standing) readyWork(w *work) {
+	p, a := s.pass, s.asking
+	if w.frozen {
+		return
+	}
+	at := map[*host]bool{}
+	for i := range w.seats {
+		st := &w.seats[i]
+		if st.host != nil {
+			if w.shared != nil {
+				at[st.host] = true
+			}
+			if len(w.wants) > 0 && !st.host.facts.Known && len(st.ports) < len(w.wants) {
+				a.slow = true // it may find the port now that it lacked
+			}
+			continue
+		}
+		if st.displaced { // it is removed, and new if it finds a place
+			st.current, st.reason, st.displaced = nil, "", false
+		}
+		if st.current == nil {
+			continue
+		}
+		h := p.byName[st.current.Host]
+		if h == nil {
+			continue
+		}
+		p.record(h, w, st.current.HostPorts)
+		if p.allows(w, h, true) == passes {
+			a.slow = true // it stands where it might be kept
+		}
+	}
+	if len(at) > 1 {
+		a.slow = true
+	}
+	for _, v := range w.shared {
+		a.slow = a.slow || len(p.homes[v]) > 1
+	}
+	if w.seated < len(w.seats) {
+		a.waiting = append(a.waiting, w)
+	}
+}
+
+// losable returns the hosts that can be lost, by name.
+func (s *Standing) losable(names []fleet.HostName) []*host {
+	var out []*host
+	for _, n := range names {
+		if h := s.pass.byName[n]; h != nil && !h.lost && !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// tricky reports whether the answer has to be had the long way.
+func (s *Standing) tricky(lost []*host) bool {
+	if s.asking.slow {
+		return true
+	}
+	for _, w := range s.asking.waiting {
+		if !w.global { // the slots of global workloads go to other hosts when one is free
+			continue
+		}
+		for _, h := range lost {
+			if w.count.at(h.index) > 0 || slices.ContainsFunc(w.pending(), func(st *seat) bool { return st.target == h }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lose takes what stands on the hosts away and places it elsewhere. The caller undoes it.
+func (s *Standing) lose(lost []*host) {
+	p := s.pass
+	p.journal = &journal{lost: lost}
+	var leaving []resident
+	for _, h := range lost {
+		for _, r := range p.residentsOf(h) {
+			if !r.work.frozen {
+				leaving = append(leaving, r)
+			}
+		}
+	}
+	slices.SortFunc(leaving, func(a, b resident) int { return a.id().Compare(b.id()) })
+	for i, r := range leaving {
+		if (i == 0 || leaving[i-1].work != r.work) && !r.work.global {
+			s.baseTree(r.work) // of the placement as it is before anything changes
+		}
+	}
+	for _, h := range lost {
+		p.touch(h)
+		h.lost = true
+	}
+	s.rank()
+	for _, r := range leaving {
+		p.leave(r.work, r.seat)
+		r.seat.displaced = false
+		r.seat.reason = fmt.Sprintf("host %s is lost", r.seat.current.Host)
+		if !r.work.global {
+			p.queue(r.work, r.seat)
+		}
+	}
+	for _, w := range s.asking.waiting {
+		p.wait(w)
+	}
+	for len(p.journal.turns) > 0 {
+		w := p.journal.turns[0]
+		p.journal.turns = p.journal.turns[1:]
+		s.turn(w)
+	}
+}
+
+// rank sets every workload's turn, where affinities between workloads leave no other way: the loss may have changed how
+// many hosts each has to choose from.
+func (s *Standing) rank() {
+	p := s.pass
+	if !slices.ContainsFunc(p.order, (*work).nearAny) {
+		return
+	}
+	for _, w := range p.order {
+		p.join(w)
+	}
+	for i, w := range inTurn(slices.Clone(p.order)) {
+		w.ask.turn = i
+	}
+	p.journal.ranked = true
+}
+
+// turn places what a workload has lost. What was refused before is tried again only where something was displaced: else
+// there is less room than there was.
+func (s *Standing) turn(w *work) {
+	p := s.pass
+	pending := slices.Clone(w.ask.pending)
+	if p.evicted {
+		pending = w.pending()
+	}
+	if len(pending) == 0 {
+		return
+	}
+	slices.SortFunc(pending, func(a, b *seat) int { return cmp.Compare(a.slot, b.slot) })
+	p.fillWork(w, pending)
+}
+
+// baseTree makes the order of all hosts for a workload, which later questions use too.
+func (s *Standing) baseTree(w *work) {
+	if w.base != nil || s.asking.base+len(s.pass.hosts) > baseKeys {
+		return
+	}
+	s.asking.base += len(s.pass.hosts)
+	w.base = s.pass.grow(w, true)
+}
+
+// delta says what the question has changed.
+func (s *Standing) delta() Delta {
+	p := s.pass
+	var d Delta
+	first := map[*seat]*host{}
+	for _, c := range p.journal.changes {
+		if _, ok := first[c.seat]; ok {
+			continue
+		}
+		first[c.seat] = c.before.host
+		if pl, ok := c.work.placedAt(c.seat); ok && c.seat.host != c.before.host {
+			d.Placed = append(d.Placed, pl)
+		}
+		if c.seat.displaced && c.seat.host == nil {
+			d.Displaced = append(d.Displaced, fleet.Gone{Replica: c.work.id(c.seat), Host: c.seat.current.Host, Reason: c.seat.reason})
+		}
+	}
+	slices.SortFunc(d.Placed, func(a, b fleet.Placed) int { return a.Replica.Compare(b.Replica) })
+	slices.SortFunc(d.Displaced, func(a, b fleet.Gone) int { return a.Replica.Compare(b.Replica) })
+	d.Refused = s.refusedBeyond()
+	return d
+}
+
+// refusedBeyond explains what the question leaves without a place.
+func (s *Standing) refusedBeyond() []fleet.Refusal {
+	var works []*work
+	for _, w := range s.pass.journal.works {
+		if !w.global && len(w.ask.pending) > 0 {
+			works = append(works, w)
+		}
+	}
+	slices.SortFunc(works, func(a, b *work) int { return cmp.Compare(a.Name, b.Name) })
+	return s.further(s.pass.refusedOf(works))
+}
+
+// further leaves of refusals those slots that are not refused in the placement anyway.
+func (s *Standing) further(all []fleet.Refusal) []fleet.Refusal {
+	var out []fleet.Refusal
+	for _, r := range all {
+		r.Slots = slices.DeleteFunc(r.Slots, func(n fleet.Slot) bool {
+			return s.asking.refused[fleet.ReplicaID{Workload: r.Workload, Slot: n}]
+		})
+		if len(r.Slots) > 0 {
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b fleet.Refusal) int {
+		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Slots[0], b.Slots[0]))
+	})
+	return out
+}
+
+// loseSlowly answers with another placement of everything.
+func (s *Standing) loseSlowly(lost []*host) Delta {
+	after := Place(s.after(lost))
+	var d Delta
+	at := make(map[fleet.ReplicaID]fleet.HostName, len(s.assignment.Placed))
+	for _, pl := range s.assignment.Placed {
+		at[pl.Replica] = pl.Host
+	}
+	for _, pl := range after.Placed {
+		if at[pl.Replica] != pl.Host || pl.Reason != "" {
+			d.Placed = append(d.Placed, pl)
+		}
+	}
+	d.Refused = s.further(after.Refused)
+	d.Displaced = after.Displaced
+	return d
+}
+
+// after is the input as it will be once the placement was carried out and the hosts are lost: what is placed stands, with
+// its data where it has any; what is refused and stands is left alone, unless it was displaced.
+func (s *Standing) after(lost []*host) Input {
+	in := s.in
+	in.Rebalance = false
+	in.Current = make(map[fleet.ReplicaID]Current, len(s.assignment.Placed))
+	for r := range s.asking.refused {
+		if c, ok := s.in.Current[r]; ok && !s.asking.displaced[r] {
+			in.Current[r] = c
+		}
+	}
+	for _, pl := range s.assignment.Placed {
+		c := Current{Host: pl.Host, HostPorts: pl.HostPorts}
+		was, stood := s.in.Current[pl.Replica]
+		w := s.pass.byWork[pl.Replica.Workload]
+		switch {
+		case s.in.Frozen[pl.Replica.Workload]:
+			c = was
+		case w != nil:
+			c.Holds = w.bondage() == 0
+			c.Unhealthy = stood && was.Unhealthy && was.Host == pl.Host
+		}
+		in.Current[pl.Replica] = c
+	}
+	in.Hosts = maps.Clone(s.in.Hosts)
+	if in.Hosts == nil {
+		in.Hosts = map[fleet.HostName]HostFacts{}
+	}
+	for _, h := range lost {
+		f := in.Hosts[h.Name]
+		f.Lost = true
+		in.Hosts[h.Name] = f
+	}
+	return in
+}
