@@ -71,10 +71,11 @@ func adviceTable() map[string]map[string]string {
 		"resources": {"cpus": "cpu", "cores": "cpu", "mem": "memory", "mem_limit": "memory", "memory_limit": "memory_max", "cpu_limit": "cpu_max", "limits": "cpu_max or memory_max", "gpu": "gpus"},
 		"logging":   {"opts": "options", "type": "driver"},
 		"placement": {"max_replicas": "max_per_host", "max_replicas_per_node": "max_per_host", "distinct_hosts": "max_per_host = 1", "distinct_property": `spread = ["zone"]`,
-			"constraints": "constraint", "preferences": "spread", "prefs": "spread", "topologyspreadconstraints": "spread", "topology_key": "spread", "topologykey": "spread",
-			"nodes": "hosts", "node": "hosts", "host": "hosts", "nodename": "hosts", "node_name": "hosts", "affinities": "affinity", "preferred": "affinity", "required": "constraint",
-			"anti_affinity": "affinity with a negative weight", "podantiaffinity": "affinity with a negative weight", "podaffinity": "affinity", "nodeaffinity": "affinity",
-			"nodeselector": "labels", "node_selector": "labels", "priorityclassname": "priority", "algorithm": "strategy", "scheduler_algorithm": "strategy",
+			"constraints": "constraint { ... }", "preferences": "spread", "prefs": "spread", "topologyspreadconstraints": "spread", "topology_key": "spread", "topologykey": "spread",
+			"nodes": "hosts", "node": "hosts", "host": "hosts", "nodename": "hosts", "node_name": "hosts", "affinities": "affinity { ... }", "preferred": "affinity { ... }", "required": "constraint { ... }",
+			"anti_affinity": "affinity { ... } with a negative weight", "podantiaffinity": "affinity { ... } with a negative weight",
+			"podaffinity": "affinity { ... }", "nodeaffinity": "affinity { ... }",
+			"nodeselector": "labels", "node_selector": "labels", "priorityclassname": "priority", "priority_class_name": "priority", "algorithm": "strategy", "scheduler_algorithm": "strategy",
 			"bin_pack": `strategy = "binpack"`, "binpack": `strategy = "binpack"`, "weight": "affinity { weight = ... }",
 		},
 		"constraint": constraintWords(), "affinity": constraintWords(),
@@ -118,7 +119,7 @@ func refusalFor(kind, word string) string {
 			"maxskew":     "spread is always as even as it can be.",
 		},
 		"constraint": {"weight": "A constraint is a condition and has no weight; a wish with a weight is an affinity."},
-	}[kind][word]
+	}[kind][strings.ToLower(word)]
 }
 
 // nearest returns the candidate that word was probably meant to be, or nothing. Half the letters of a short

@@ -44,8 +44,10 @@ func adviseAttribute(s string) (detail, remedy string) {
 	for _, op := range []string{"==", "!="} {
 		if name, value, ok := strings.Cut(s, op); ok {
 			name = strings.TrimSpace(name)
-			if _, better := theirAttribute(name); better != "" {
+			if tool, better := theirAttribute(name); better != "" {
 				name = better
+			} else if tool != "" {
+				name = lastWord(name)
 			}
 			return fmt.Sprintf("%q is a whole constraint as Swarm writes it. Here the name, the operator and the value are an argument each.", s),
 				fmt.Sprintf("attribute = %q\noperator  = %q\nvalue     = %q", name, strings.Replace(op, "==", "=", 1), strings.TrimSpace(value))
@@ -56,7 +58,8 @@ func adviseAttribute(s string) (detail, remedy string) {
 	case tool == "":
 		return "", ""
 	case better == "":
-		return fmt.Sprintf("%s is an attribute of %s, and hosts have nothing of the kind. What tells hosts apart is their labels.", s, tool), "labels = { role = \"...\" } in host blocks, and attribute = \"role\""
+		return fmt.Sprintf("%s is an attribute of %s, and hosts have nothing of the kind. What tells hosts apart is their labels.", s, tool),
+			fmt.Sprintf("labels = { %s = \"...\" } in host blocks, and attribute = %q", quotedKey(lastWord(s)), lastWord(s))
 	}
 	kind := "the label is named as it is"
 	if strings.HasPrefix(better, "host.") {
@@ -64,6 +67,9 @@ func adviseAttribute(s string) (detail, remedy string) {
 	}
 	return fmt.Sprintf("%s is an attribute of %s; here %s.", s, tool, kind), fmt.Sprintf("attribute = %q", better)
 }
+
+// lastWord is what stands behind the last dot.
+func lastWord(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
 
 // theirAttribute recognises attributes of Nomad, Swarm and Kubernetes. better is empty where there is no counterpart.
 func theirAttribute(s string) (tool, better string) {

@@ -131,7 +131,7 @@ func notSpread(label string, labels []string) error {
 	if len(labels) > 0 {
 		detail += " Labels that can be asked about: " + few(labels) + "."
 	} else {
-		detail += " No workload is spread over any label; of single hosts fleet.survives_any_host tells."
+		detail = fmt.Sprintf("No workload is spread over any label, %q included, so no loss of a label's value is tried. Of single hosts fleet.survives_any_host tells.", label)
 	}
 	return &calledError{summary: "Unknown label", detail: detail, remedy: remedy}
 }
@@ -142,16 +142,26 @@ func (q *inquiry) assert(d *decoder) diag.List {
 		return nil
 	}
 	q.asked = nil
-	if asks(d.body.attrs["condition"], true) {
+	if asksOfHosts(d.body.attrs["condition"]) {
 		q.asked = []string{""}
 	}
 	holds, known := q.condition(d)
+	asked := q.asked // the message may ask too, which is nobody's concern
 	message, ok := q.message(d)
 	if !known || holds || !ok {
 		return nil
 	}
 	return diag.List{problem(diag.CodeCheck, "A check does not hold", d.body.attrs["condition"].expr.Range(), d.in,
-		strings.Join(append([]string{sentence(message)}, q.losses()...), "\n"), "")}
+		strings.Join(append([]string{ended(message)}, q.losses(asked)...), "\n"), "")}
+}
+
+// ended is what somebody wrote, unchanged, with a full stop where it has none.
+func ended(s string) string {
+	s = strings.TrimSpace(s)
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") {
+		return s
+	}
+	return s + "."
 }
 
 // condition evaluates the condition. known is false where it waits for the placement, or where it is wrong.
@@ -164,7 +174,7 @@ func (q *inquiry) condition(d *decoder) (holds, known bool) {
 	v, _ = v.Unmark()
 	switch {
 	case !v.IsKnown():
-		if q.survival != nil || !asks(a, false) {
+		if q.survival != nil || !asks(a) {
 			d.isPlain(v, a)
 		}
 		return false, false
@@ -190,7 +200,7 @@ func (q *inquiry) message(d *decoder) (string, bool) {
 		return "", false
 	}
 	if !v.IsKnown() {
-		if q.survival != nil || !asks(a, false) {
+		if q.survival != nil || !asks(a) {
 			d.isPlain(v, a)
 		}
 		return "", false
@@ -207,28 +217,31 @@ func (q *inquiry) message(d *decoder) (string, bool) {
 	return "", false
 }
 
-// asks reports whether an expression asks about the placement; hosts: about the loss of single hosts.
-func asks(a *attr, hosts bool) bool {
-	for _, t := range a.expr.Variables() {
-		if name, ok := second(t); ok && t.RootName() == "fleet" && name == survivesAnyHost {
-			return true
-		}
-	}
-	found := false
+// asks reports whether an expression asks about the placement.
+func asks(a *attr) bool {
+	found := asksOfHosts(a)
 	_ = hclsyntax.VisitAll(a.expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		if f, ok := n.(*hclsyntax.FunctionCallExpr); ok && f.Name == askedAs(survivesAny) {
 			found = true
 		}
 		return nil
 	})
-	return found && !hosts
+	return found
+}
+
+// asksOfHosts reports whether an expression asks about the loss of single hosts.
+func asksOfHosts(a *attr) bool {
+	return slices.ContainsFunc(a.expr.Variables(), func(t hcl.Traversal) bool {
+		name, ok := second(t)
+		return ok && t.RootName() == "fleet" && name == survivesAnyHost
+	})
 }
 
 // mostLosses is how many losses a message tells of: the first say what to do, and a fleet may have thousands.
 const mostLosses = 3
 
 // losses tells of the losses that the condition asked about and that the fleet does not survive.
-func (q *inquiry) losses() []string {
+func (q *inquiry) losses(asked []string) []string {
 	if q.survival == nil {
 		return nil
 	}
@@ -236,7 +249,7 @@ func (q *inquiry) losses() []string {
 	more := 0
 	for _, l := range q.survival.Losses {
 		switch {
-		case !slices.Contains(q.asked, l.Label):
+		case !slices.Contains(asked, l.Label):
 		case len(out) == mostLosses:
 			more++
 		default:

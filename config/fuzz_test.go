@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
 )
 
 // seeds adds the fixtures to a corpus.
@@ -33,6 +34,14 @@ func seeds(f *testing.F, add func(src []byte, json bool)) {
 // The loader gives a fleet or messages for any bytes, in bounded time, and never panics.
 func FuzzLoad(f *testing.F) {
 	seeds(f, func(src []byte, json bool) { f.Add(src, json) })
+	for _, src := range []string{
+		"check \"a\" {\n assert {\n  condition = fleet.survives_any(\"z\")\n  error_message = \"${fleet.survives_any_host}\"\n }\n}\nworkload \"w\" {\n image = \"x\"\n placement { spread = [\"z\"] }\n}",
+		"check \"a\" {\n dynamic \"assert\" {\n  for_each = [fleet.survives_any(1)]\n  content {}\n }\n}", "a = fleet.survives_any(", "fleet.survives_any(\"\") {}", "locals { a = b.fleet.survives_any(c) }",
+		"workload \"w\" {\n image = \"x\"\n placement {\n  affinity {\n   attribute = workload.w[1.5]\n   weight = 1\n  }\n }\n}", "workload \"w\" {\n image = \"x\"\n placement {\n  constraint {\n   attribute = \"${workload.w}\"\n   operator = \"regexp\"\n   value = \"((((\"\n  }\n }\n}",
+	} {
+		f.Add([]byte(src), false)
+	}
+	f.Add([]byte(`{"check": {"a": {"assert": {"condition": "${fleet.survives_any(\"z\")}", "error_message": "${fleet.survives_any(1)}"}}}}`), true)
 	dir := filepath.Join(f.TempDir(), "shop")
 	for name, text := range extras() {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
@@ -61,6 +70,11 @@ func FuzzLoad(f *testing.F) {
 			if (d == nil) != diags.HasErrors() {
 				t.Fatalf("fleet %v with messages %v", d, diags)
 			}
+			if d != nil {
+				for _, check := range d.Checks {
+					diags = append(diags, check.Eval(fleet.Survival{Labels: []string{"zone"}, Losses: []fleet.Loss{{Hosts: []fleet.HostName{"a"}}}})...)
+				}
+			}
 		}
 		if took := time.Since(start); took > 2*maxWall {
 			t.Errorf("took %s", took)
@@ -87,8 +101,13 @@ func FuzzScan(f *testing.F) {
 		if template {
 			s = templateSyntax
 		}
-		if _, err := lexed(src, "x", s, hcl.InitialPos); err != nil {
+		read, err := lexed(src, "x", s, hcl.InitialPos)
+		if err != nil {
 			return
+		}
+		called := asCalls(src, read, 0)
+		if len(called) != len(src) {
+			t.Fatalf("%d bytes became %d", len(src), len(called))
 		}
 		var tokens hclsyntax.Tokens
 		if template {
@@ -109,9 +128,9 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 		if template {
-			hclsyntax.ParseTemplate(src, "x", hcl.InitialPos)
+			hclsyntax.ParseTemplate(called, "x", hcl.InitialPos)
 			return
 		}
-		hclsyntax.ParseConfig(src, "x", hcl.InitialPos)
+		hclsyntax.ParseConfig(called, "x", hcl.InitialPos)
 	})
 }

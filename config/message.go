@@ -39,7 +39,7 @@ func fromHCL(ds hcl.Diagnostics, code diag.Code, in string) diag.List {
 }
 
 func oneFromHCL(d *hcl.Diagnostic, code diag.Code, in string) diag.Diagnostic {
-	m := diag.Diagnostic{Code: code, Summary: d.Summary, Detail: d.Detail, In: in}
+	m := diag.Diagnostic{Code: code, Summary: d.Summary, Detail: strings.ReplaceAll(d.Detail, `"`+askedAs(""), `"fleet.`), In: in}
 	if d.Severity == hcl.DiagWarning {
 		m.Severity = diag.Warning
 	}

@@ -108,44 +108,31 @@ func (d *decoder) spread() []string {
 
 // constraint reads one constraint block.
 func (d *decoder) constraint() (c fleet.Constraint, ok bool) {
-	if c.Attribute, ok = d.attribute(); !ok {
-		return c, false
-	}
+	c.Attribute, ok = d.attribute()
 	if strings.HasPrefix(c.Attribute, workloadPrefix) {
 		d.add(diag.CodeValue, "Invalid value", d.body.attrs["attribute"].expr.Range(),
 			fmt.Sprintf("A constraint is about hosts, and %s is a workload. To stand near it or away from it is a wish, not a condition: an affinity, with a negative weight to keep away.", c.Attribute),
 			fmt.Sprintf("affinity {\n  attribute = %q\n  weight    = -100\n}", c.Attribute))
 		return c, false
 	}
-	c.Operator, c.Values, ok = d.comparison(c.Attribute)
-	return c, ok
+	var compared bool
+	c.Operator, c.Values, compared = d.comparison(c.Attribute)
+	return c, ok && compared
 }
 
 // affinity reads one affinity block. One that names several workloads comes out as it is written; placementsOf gives
 // it an entry for each.
 func (d *decoder) affinity() (a fleet.Affinity, ok bool) {
 	a.Attribute, ok = d.attribute()
-	if !d.require("weight") {
-		return a, false
-	}
-	weight, has := d.integer("weight", -maxWeight, maxWeight)
-	if !has {
-		if len(d.diags) == 0 {
-			d.bad(d.body.attrs["weight"], "The weight is null.", "weight = 50")
-		}
-		return a, false
-	}
-	if weight == 0 {
-		d.bad(d.body.attrs["weight"], "A weight of 0 changes nothing: it is from -100 to 100, and negative to keep away.", "weight = 50")
-		return a, false
-	}
-	if !ok {
-		return a, false
-	}
+	weight, weighed := d.weight()
 	a.Weight = int(weight)
+	if !ok && d.body.attrs["value"] == nil {
+		return a, false // it may have been meant as an affinity to a workload
+	}
 	if !strings.HasPrefix(a.Attribute, workloadPrefix) {
-		a.Operator, a.Values, ok = d.comparison(a.Attribute)
-		return a, ok
+		var compared bool
+		a.Operator, a.Values, compared = d.comparison(a.Attribute)
+		return a, ok && weighed && compared
 	}
 	for _, name := range words("operator value") {
 		if x := d.body.attrs[name]; x != nil {
@@ -153,7 +140,22 @@ func (d *decoder) affinity() (a fleet.Affinity, ok bool) {
 			ok = false
 		}
 	}
-	return a, ok
+	return a, ok && weighed
+}
+
+func (d *decoder) weight() (int64, bool) {
+	if !d.require("weight") {
+		return 0, false
+	}
+	a, before := d.body.attrs["weight"], len(d.diags)
+	n, ok := d.integer("weight", -maxWeight, maxWeight)
+	switch {
+	case !ok && len(d.diags) == before:
+		d.bad(a, "The weight is null.", "weight = 50")
+	case ok && n == 0:
+		d.bad(a, "A weight of 0 changes nothing: it is from -100 to 100, and negative to keep away.", "weight = 50")
+	}
+	return n, n != 0
 }
 
 // comparison reads operator and value.
@@ -173,6 +175,8 @@ func (d *decoder) comparison(attribute string) (fleet.Operator, []string, bool) 
 		ok = d.pattern(values[0], a)
 	case fleet.OpVersion:
 		ok = d.versions(values[0], a)
+	case fleet.OpLess, fleet.OpLessEqual, fleet.OpGreater, fleet.OpGreaterEqual:
+		ok = d.ordered(attribute, op, values[0])
 	case fleet.OpEqual, fleet.OpNotEqual, fleet.OpIn, fleet.OpNotIn:
 		ok = d.factValues(attribute, values, a)
 	}
@@ -202,9 +206,10 @@ func (d *decoder) operands(op fleet.Operator) ([]string, bool) {
 		}
 		return nil, d.require("value")
 	}
+	before := len(d.diags)
 	v, _, ok := d.plain("value")
 	if !ok {
-		if len(d.diags) == 0 {
+		if len(d.diags) == before {
 			d.bad(a, "The value is null.", "")
 		}
 		return nil, false
@@ -223,6 +228,10 @@ func (d *decoder) operands(op fleet.Operator) ([]string, bool) {
 	case list:
 		d.wrongType(a, fmt.Sprintf("one value with the operator %q", op), v)
 		d.diags[len(d.diags)-1].Remedy = listOperator(op)
+		return nil, false
+	case op == fleet.OpVersion && ty == cty.Number:
+		d.wrongType(a, "a string with the operator \"version\", since as a number 20.10 is 20.1", v)
+		d.diags[len(d.diags)-1].Remedy = `value = ">= 20.10"`
 		return nil, false
 	}
 	s, ok := d.to(v, cty.String, a, "a string, a number, true or false")
@@ -292,6 +301,16 @@ func (d *decoder) versions(s string, a *attr) bool {
 		return false
 	}
 	return true
+}
+
+// ordered refuses to order versions as text, by which 9 comes after 28.
+func (d *decoder) ordered(attribute string, op fleet.Operator, value string) bool {
+	if attribute != "host.engine_version" {
+		return true
+	}
+	d.bad(d.body.attrs["operator"], fmt.Sprintf("%s compares numbers and text, and a version is neither: as text 9.0 comes after 28.0. The operator for versions is version.", op),
+		fmt.Sprintf("operator = \"version\"\nvalue    = %q", string(op)+" "+value))
+	return false
 }
 
 func (d *decoder) short(s string, a *attr, what string) bool {

@@ -127,7 +127,11 @@ func (e *evaluation) hostWish(w wish, hosts map[string]bool) {
 		return
 	}
 	names := slices.Sorted(maps.Keys(hosts))
-	detail := fmt.Sprintf("No host is named %q, so %s.", strings.Join(w.Values, `" or "`), w.consequence())
+	var quoted []string
+	for _, v := range w.Values {
+		quoted = append(quoted, fmt.Sprintf("%q", v))
+	}
+	detail := fmt.Sprintf("No host is named %s, so %s.", strings.Join(quoted, " or "), w.consequence())
 	if n := nearest(w.Values[0], names); n != "" {
 		detail += fmt.Sprintf(" Did you mean %q?", n)
 	} else {

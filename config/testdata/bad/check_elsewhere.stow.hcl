@@ -1,0 +1,1 @@
+locals { up = fleet.survives_any_host }               # ERROR: Reference not possible here

@@ -1,0 +1,1 @@
+locals { up = !fleet.survives_any("zone") }           # ERROR: Reference not possible here
