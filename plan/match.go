@@ -31,6 +31,7 @@ type Holding struct {
 	Record    *state.Replica   // nil: nothing is recorded of the slot
 	Container *fleet.Container // with Seen
 	Last      fleet.Generation // the highest that was used or tried: the next container gets a higher one
+	Tried     *state.Intent    // of the run that tried Last and was cut off, where its host answers and has nothing of it; or nil
 	Halfway   bool             // its files were being changed when a run was cut off: nobody knows what is in them
 }
 
@@ -244,19 +245,24 @@ func (m *matcher) intents() {
 		r, ok := in.Addr.Replica()
 		switch {
 		case ok && in.Kind == string(KindRun):
-			m.tried(r, in, known)
+			m.tried(r, x)
 		case ok && in.Kind == string(KindWriteFiles):
 			m.slot(r).Halfway = true
 		}
 	}
 }
 
-// tried keeps an interrupted run's generation from being used again: its request may still be on the way. On a
-// host that does not answer, the container may well be there.
-func (m *matcher) tried(r fleet.ReplicaID, in *state.Intent, known bool) {
-	h := m.slot(r)
-	h.Last = max(h.Last, in.Generation)
-	if !known && h.Presence == Vacant {
+// tried keeps an interrupted run's generation from being used for anything else: its request may still be on the way. On
+// a host that does not answer, the container may well be there.
+func (m *matcher) tried(r fleet.ReplicaID, x Interrupted) {
+	h, in := m.slot(r), x.Intent
+	if in.Generation > h.Last {
+		h.Last, h.Tried = in.Generation, nil
+		if x.Known && x.Container == nil {
+			h.Tried = in
+		}
+	}
+	if !x.Known && h.Presence == Vacant {
 		h.Presence, h.Host = Unknown, in.Host
 	}
 }

@@ -113,7 +113,8 @@ func (w *world) parseRecord(text string) error {
 			if err != nil {
 				return err
 			}
-			in := state.Intent{Kind: f[1], Addr: r.Addr(), Host: fleet.HostName(f[3]), Generation: parseGeneration(f[4]), Op: fleet.OpID(f[5])}
+			in := state.Intent{Kind: f[1], Addr: r.Addr(), Host: fleet.HostName(f[3]), Generation: parseGeneration(f[4]),
+				Revision: specs[r.Workload], Op: fleet.OpID(f[5])}
 			in.Object = fleet.ContainerName(testName, r, in.Generation)
 			w.snap.Intents = append(w.snap.Intents, in)
 			note(state.IntentKey(in.Op))

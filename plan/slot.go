@@ -50,10 +50,15 @@ func (s *slot) container() *fleet.Container {
 	return s.have.Container
 }
 
-// generation is that of the slot's next container.
+// generation is that of the slot's next container. A run that was cut off before its container was seen is repeated under the same
+// name: should its request arrive after all, the engine gives the name to one of the two, and the other is that one. Under another
+// name the late one would be left over.
 func (s *slot) generation() fleet.Generation {
 	if s.have == nil {
 		return 1
+	}
+	if t := s.have.Tried; t != nil && t.Host == s.place.Host && t.Revision == s.work.rev {
+		return t.Generation
 	}
 	return s.have.Last + 1
 }
