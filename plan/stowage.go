@@ -44,7 +44,12 @@ func (m *maker) stowage() {
 			continue
 		}
 		s.Berths = append(s.Berths, b)
-		holds[b.From], holds[b.Host] = true, true
+		for _, n := range []fleet.HostName{b.From, b.Host} {
+			if n != "" {
+				m.host(n) // also one that nothing else knows
+				holds[n] = true
+			}
+		}
 	}
 	for _, n := range m.hostNames() {
 		if h := m.hosts[n]; h.declared || holds[n] {

@@ -139,7 +139,7 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 	if err != nil {
 		return nil, err
 	}
-	if err := s.showPlan(p, f.asJSON); err != nil {
+	if err := s.showPlan(p, jsonOrText(f.asJSON)); err != nil {
 		return nil, err
 	}
 	if p.Empty() && len(p.Skipped) == 0 && s.owes(ctx) {

@@ -16,7 +16,8 @@ import (
 func newPlan(a *app) *cobra.Command {
 	var f planningFlags
 	var out string
-	var asJSON, detailed bool
+	var shape formatFlags
+	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [flags]",
 		Short: "Show what would change",
@@ -30,6 +31,11 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 			if err != nil {
 				return err
 			}
+			as, err := shape.format(cmd)
+			if err != nil {
+				return err
+			}
+			o.Stowage = as == formatSVG
 			ctx := cmd.Context()
 			s, err := a.openSession(ctx, &f.variableFlags)
 			if err != nil {
@@ -48,14 +54,14 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 				d.Severity = diag.Warning
 				s.printDiagnostics(diag.List{d})
 			}
-			if err := s.showPlan(p, asJSON); err != nil {
+			if err := s.showPlan(p, as); err != nil {
 				return err
 			}
 			if out != "" {
-				if err := s.savePlan(cmd, p, out, asJSON); err != nil {
+				if err := s.savePlan(cmd, p, out, as != formatText); err != nil {
 					return err
 				}
-			} else if !p.Empty() && !asJSON && a.env("STOWAGE_IN_AUTOMATION") == "" {
+			} else if !p.Empty() && as == formatText && a.env("STOWAGE_IN_AUTOMATION") == "" {
 				fmt.Fprintf(a.out, "\n%s 'stowage apply' plans anew and asks; to carry out exactly this plan, save it with -out=FILE.\n", a.color().dim("Note:"))
 			}
 			if detailed && !p.Empty() {
@@ -66,17 +72,21 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 	}
 	f.add(cmd, true)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan in `FILE`, for 'stowage apply FILE'")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object a line")
+	shape.define(cmd, "write one JSON object a line: -format=json")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
 	return cmd
 }
 
 // showPlan prints a plan and its warnings.
-func (s *session) showPlan(p *plan.Plan, asJSON bool) error {
-	if asJSON {
+func (s *session) showPlan(p *plan.Plan, as format) error {
+	if as == formatJSON {
 		return newJSONStream(s.out, s.now).plan(p)
 	}
 	s.printDiagnostics(p.Warnings)
+	if as == formatSVG {
+		_, err := s.out.Write(drawPlan(p))
+		return err
+	}
 	_, err := fmt.Fprint(s.out, s.cleanPlan(p))
 	return err
 }

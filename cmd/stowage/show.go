@@ -54,7 +54,7 @@ func (s *session) showSaved(cmd *cobra.Command, file string, asJSON bool) error 
 		return err
 	}
 	if !asJSON {
-		return s.showPlan(p, false)
+		return s.showPlan(p, formatText)
 	}
 	b, err := p.JSON()
 	if err != nil {

@@ -12,13 +12,21 @@ import (
 )
 
 func newStatus(a *app) *cobra.Command {
-	var asJSON, watch bool
+	var shape formatFlags
+	var watch bool
 	cmd := &cobra.Command{
 		Use:     "status [flags]",
 		Aliases: []string{"ps"},
 		Short:   "Show hosts, workloads and replicas as they are now",
 		Args:    args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			as, err := shape.format(cmd)
+			if err != nil {
+				return err
+			}
+			if watch && as == formatSVG {
+				return usageError(cmd, "-watch and -format=svg exclude each other: a drawing is one document")
+			}
 			ctx := cmd.Context()
 			s, err := a.openSession(ctx, &a.vars)
 			if err != nil {
@@ -26,27 +34,27 @@ func newStatus(a *app) *cobra.Command {
 			}
 			defer s.close()
 			if !watch {
-				return s.showStatus(ctx, asJSON, "")
+				return s.showStatus(ctx, as, "")
 			}
-			return s.watchStatus(ctx, asJSON)
+			return s.watchStatus(ctx, as)
 		},
 	}
 	a.vars.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	shape.define(cmd, "write JSON: -format=json")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds, until Ctrl-C")
 	return cmd
 }
 
 // watchStatus shows the status again and again. Two seconds is what people perceive as live and hosts do not feel.
-func (s *session) watchStatus(ctx context.Context, asJSON bool) error {
+func (s *session) watchStatus(ctx context.Context, as format) error {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
 		before := ""
-		if s.outTTY && !asJSON {
+		if s.outTTY && as == formatText {
 			before = "\x1b[H\x1b[2J"
 		}
-		err := s.showStatus(ctx, asJSON, before)
+		err := s.showStatus(ctx, as, before)
 		if ctx.Err() != nil {
 			return nil // Ctrl-C is how watching ends, also in the midst of a look
 		}
@@ -116,7 +124,7 @@ type strayStatus struct {
 
 // showStatus looks at every host and prints what it sees, after before: a screen is cleared only when there is something to
 // put in place of what it shows.
-func (s *session) showStatus(ctx context.Context, asJSON bool, before string) error {
+func (s *session) showStatus(ctx context.Context, as format, before string) error {
 	snap, err := s.recorded(ctx)
 	if err != nil {
 		return err
@@ -136,8 +144,12 @@ func (s *session) showStatus(ctx context.Context, asJSON bool, before string) er
 	if r.Locked, err = s.store.Holder(ctx); err != nil {
 		return err
 	}
-	if asJSON {
+	switch as {
+	case formatJSON:
 		return writeJSON(s.out, r)
+	case formatSVG:
+		_, err := s.out.Write(drawStatus(snap, view, r))
+		return err
 	}
 	fmt.Fprint(s.out, before)
 	s.printStatus(r)
