@@ -80,6 +80,10 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 	}
 	standing := schedule.Stand(question)
 	in.Assignment = standing.Assignment()
+	if o.Mode == "" || o.Mode == plan.Normal {
+		survival := standing.Survival()
+		in.Survival = &survival
+	}
 
 	pl, diags := plan.Make(*in)
 	if !diags.HasErrors() {
