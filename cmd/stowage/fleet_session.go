@@ -121,7 +121,7 @@ func (a *app) openSession(ctx context.Context, vars *variableFlags) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	store, err := openStore(cfg.Settings)
+	store, err := a.outside.openStore(cfg.Settings)
 	if err != nil {
 		return nil, err
 	}

@@ -1,243 +1,197 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/stowage-run/stowage/internal/testfleet"
+	"github.com/stowage-run/stowage/internal/webimage"
 )
 
-// killing is one fleet that is applied by processes which are killed on the way.
-type killing struct {
-	t      *testing.T
-	dir    string
-	name   string
-	socket string // the engine's
-	round  int
-	killed int
-	torn   int // of those killed: between a container's making or removal and its record
+// killedImage is only on this machine's engine, and on the other hosts when it was sent there.
+const killedImage = "stowage-killed:1"
 
-	intents int // that were recorded when it was last looked
+// killing is a fleet whose commands are killed at each place that they come by. It goes through its changes again and again.
+type killing struct {
+	t       *testing.T
+	name    string
+	dir     string
+	hosts   []*testfleet.Host
+	env     []string // of its commands
+	changes []*change
+	foreign map[string]string // what others have on each host
+	rounds  int
+	deaths  int
 }
 
-// TestKill kills an apply on the way, again and again. One apply after that has to end with containers, records and wishes
-// alike: nothing lost, nothing twice.
+// change is a command that makes the fleet other than the change before it left it.
+type change struct {
+	name     string
+	command  string // with its flags
+	replicas int    // that there are after it
+	workload string // the arguments, beyond image and replicas; @ is the number of the round
+	last     bool   // nothing is left after it, and the next change begins with nothing recorded
+
+	survived bool // a run of it came by no place where none had died before
+}
+
+// TestKill kills commands by SIGKILL at each write of the state and around each request that changes something on an engine, of
+// this machine and of hosts over SSH. The same command once more has to end with containers, records and wishes alike:
+// nothing lost, nothing twice, nothing of others touched.
 func TestKill(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Fatalf("this test kills processes by strace, of the package of that name: %v", err)
-	}
 	f, err := shared.get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &killing{t: t, dir: t.TempDir(), name: "killed", socket: f.Local.Socket}
-	t.Cleanup(func() {
-		if err := clean(f.Local, k.name); err != nil {
-			t.Error(err)
+	archive := filepath.Join(f.Dir, "killed.tar")
+	if err := (webimage.Image{Tag: killedImage, Version: "killed"}).WriteFile(t.Context(), archive); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Local.LoadImage(t.Context(), archive); err != nil {
+		t.Fatal(err)
+	}
+	const objects = "  networks = [network.app]\n  mount \"/data\" {\n    source = volume.data\n  }\n"
+	for _, k := range []*killing{
+		{name: "killedhere", hosts: []*testfleet.Host{f.Local}, changes: life("")},
+		{name: "killedfar", hosts: f.Hosts[:2], changes: life(objects)},
+		{name: "killedinplace", hosts: f.Hosts[2:3], changes: []*change{
+			{name: "update", command: "apply", replicas: 1, workload: "  resources {\n    memory = \"${64 + @ % 2}MiB\"\n  }\n"},
+		}},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			k.begin(t, f)
+			k.everywhere()
+			if k.name == "killedinplace" {
+				k.inTheFile()
+			}
+		})
+	}
+}
+
+// life is a fleet's from its making to its end.
+func life(objects string) []*change {
+	return []*change{
+		{name: "create", command: "apply", replicas: 2, workload: objects + "  env = { A = \"1\" }\n"},
+		{name: "replace and scale down", command: "apply", replicas: 1, workload: objects + "  env = { A = \"2\" }\n"},
+		{name: "destroy", command: "destroy -volumes", workload: objects, last: true},
+	}
+}
+
+// begin gives the fleet a directory and hosts on which others have something too.
+func (k *killing) begin(t *testing.T, f *testfleet.Fleet) {
+	k.t, k.dir = t, t.TempDir()
+	k.env = append(os.Environ(), "HOME="+k.dir, "DOCKER_HOST=unix://"+f.Local.Socket)
+	for _, h := range k.hosts {
+		t.Cleanup(func() {
+			if err := clean(h, k.name); err != nil {
+				t.Error(err)
+			}
+		})
+		if h != f.Local {
+			k.check(h.LoadImage(t.Context(), filepath.Join(f.Dir, "web-1.tar")))
 		}
-	})
-	t.Setenv("HOME", k.dir)
-	t.Setenv("DOCKER_HOST", "unix://"+k.socket)
-
-	for n := 1; n <= 8; n++ {
-		k.kill(fmt.Sprintf("before change %d of the engine", n), k.atRequest(n, false))
-		k.kill(fmt.Sprintf("after change %d of the engine", n), k.atRequest(n, true))
+		k.arrive(h)
 	}
-	if k.killed < 12 || k.torn < 6 {
-		t.Errorf("got %d applies killed around calls, %d of them between a container's making or removal and its record, "+
-			"want 12 and 6 or more: the places are badly chosen", k.killed, k.torn)
-	}
-	k.killed = 0
-	for _, n := range []int{1, 2, 3, 4, 5, 6, 8, 10} {
-		k.kill(fmt.Sprintf("fdatasync %d", n), k.atCall("fdatasync", n))
-	}
-	for _, n := range []int{2, 7, 14, 22} {
-		k.kill(fmt.Sprintf("write %d of the state's pages", n), k.atCall("pwrite64", n))
-	}
-	if k.killed < 6 {
-		t.Errorf("got %d applies killed at writes of the state, want 6 or more: the places are badly chosen", k.killed)
-	}
+	k.foreign = k.strangers()
 }
 
-// kill wants something else than before, runs an apply that is to be killed, and checks what the next apply makes of it.
-func (k *killing) kill(what string, apply func() bool) {
-	k.t.Helper()
-	k.round++
-	k.want()
-	if apply() {
-		k.killed++
-		if !slices.Equal(k.recorded(), k.containers()) {
-			k.torn++
+// everywhere goes through the changes until each has been survived: until there is no place left at which it was not killed.
+func (k *killing) everywhere() {
+	start := time.Now()
+	for left := len(k.changes); left > 0; {
+		for _, c := range k.changes {
+			k.want(c)
+			if k.dies(c, k.command(c)) {
+				k.deaths++
+				k.witness(c)
+			} else if !c.survived {
+				c.survived = true
+				left--
+			}
+			k.heals(c)
+			if c.last {
+				k.forget()
+			}
+			if k.t.Failed() {
+				return
+			}
 		}
 	}
-	k.heal(what)
-}
-
-// replicas is how many are wanted in this round.
-func (k *killing) replicas() int { return 1 + k.round%3 }
-
-// want writes the round's configuration: another number of replicas, in another environment.
-func (k *killing) want() {
-	hcl := fmt.Sprintf("stowage {\n  fleet           = %q\n  deletion_budget = \"100%%\"\n}\n\nhost \"local\" {}\n\n"+
-		"workload \"web\" {\n  image    = \"stowage-web:1\"\n  replicas = %d\n  env      = { ROUND = \"%d\" }\n}\n", k.name, k.replicas(), k.round)
-	if err := os.WriteFile(filepath.Join(k.dir, "stowage.hcl"), []byte(hcl), 0o644); err != nil {
-		k.t.Fatal(err)
+	for _, c := range k.changes {
+		k.t.Logf("%s: killed at %d places", c.name, len(placesOf(k.places(c))))
 	}
+	k.t.Logf("%d deaths in %v", k.deaths, time.Since(start).Round(time.Millisecond))
 }
 
-func (k *killing) command(words ...string) *exec.Cmd {
+// want writes the configuration that a change is made with.
+func (k *killing) want(c *change) {
+	k.rounds++
+	var hcl strings.Builder
+	fmt.Fprintf(&hcl, "stowage {\n  fleet           = %q\n  deletion_budget = \"100%%\"\n}\n\nnetwork \"app\" {}\n\nvolume \"data\" {\n  per_replica = true\n}\n\n", k.name)
+	for _, h := range k.hosts {
+		hcl.WriteString(h.HCL() + "\n")
+	}
+	fmt.Fprintf(&hcl, "workload \"web\" {\n  image    = %q\n  replicas = %d\n%s}\n", killedImage, max(c.replicas, 1),
+		strings.ReplaceAll(c.workload, "@", strconv.Itoa(k.rounds)))
+	k.check(os.WriteFile(filepath.Join(k.dir, "stowage.hcl"), []byte(hcl.String()), 0o644))
+}
+
+// places is the file of the places where a change was killed.
+func (k *killing) places(c *change) string {
+	return filepath.Join(k.dir, strings.ReplaceAll(c.name, " ", "-")+".deaths")
+}
+
+// stowage is a command of the fleet.
+func (k *killing) stowage(words ...string) *exec.Cmd {
 	cmd := exec.CommandContext(k.t.Context(), words[0], words[1:]...)
-	cmd.Dir = k.dir
+	cmd.Dir, cmd.Env = k.dir, k.env
 	return cmd
 }
 
-// wasKilled reports whether a process was killed, by the error it ended with; any other error fails the test.
-func (k *killing) wasKilled(cmd *exec.Cmd, out []byte, err error) bool {
+// command is a change's, which dies.
+func (k *killing) command(c *change) *exec.Cmd {
+	cmd := k.stowage(append(append([]string{"stowage"}, strings.Fields(c.command)...), "-auto-approve")...)
+	cmd.Env = append(cmd.Env, deathsVar+"="+k.places(c))
+	return cmd
+}
+
+// dies runs a change and reports whether it was killed. Any other end but success fails the test.
+func (k *killing) dies(c *change, cmd *exec.Cmd) bool {
+	k.t.Helper()
+	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return false
 	}
 	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() || s.Signal() != syscall.SIGKILL {
-		k.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		k.t.Fatalf("%s: %v\n%s", c.name, err, out)
 	}
 	return true
 }
 
-// atCall applies under strace, which kills the process in place of the nth system call of a kind. It counts by thread: with one
-// processor most calls are of one thread, but which place the nth is can differ from run to run.
-func (k *killing) atCall(call string, n int) func() bool {
-	return func() bool {
-		cmd := k.command("strace", "-f", "-qq", "-o", filepath.Join(k.dir, "trace"), "-e", "trace="+call, "-e",
-			fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n), "stowage", "apply", "-auto-approve")
-		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-		out, err := cmd.CombinedOutput()
-		return k.wasKilled(cmd, out, err) // strace ends as what it ran did
-	}
-}
-
-// atRequest applies through a socket of ours before the engine's, and kills the process when the nth request that changes
-// something comes: before the engine hears of it, or when it is done and the answer is not passed on yet.
-func (k *killing) atRequest(n int, done bool) func() bool {
-	return func() bool {
-		path := filepath.Join(k.dir, "engine.sock")
-		listener, err := net.Listen("unix", path)
-		if err != nil {
+// forget removes the record and the image of a fleet of which nothing is left.
+func (k *killing) forget() {
+	k.check(os.RemoveAll(filepath.Join(k.dir, ".stowage")))
+	for _, h := range k.hosts {
+		if h.Name == "local" {
+			continue
+		}
+		if _, err := h.Docker(k.t.Context(), "rmi", "-f", killedImage); err != nil {
 			k.t.Fatal(err)
 		}
-		cmd := k.command("stowage", "apply", "-auto-approve", "-parallelism=1")
-		cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+path)
-		var changes atomic.Int32
-		fatal := func(r *http.Request) bool {
-			return r.Method != http.MethodGet && r.Method != http.MethodHead && int(changes.Add(1)) == n
-		}
-		server := &http.Server{Handler: k.engine(func(r *http.Request) (before, after func()) {
-			die := func() {
-				if err := cmd.Process.Kill(); err != nil {
-					k.t.Error(err)
-				}
-				<-r.Context().Done() // nothing is passed on to the dying
-			}
-			switch {
-			case !fatal(r):
-				return func() {}, func() {}
-			case done:
-				return func() {}, die
-			}
-			return die, func() {}
-		})}
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(listener) }()
-		out, err := cmd.CombinedOutput()
-		if err := server.Close(); err != nil {
-			k.t.Error(err)
-		}
-		<-served
-		return k.wasKilled(cmd, out, err)
 	}
 }
 
-// engine passes requests on to the engine; around gives what is done before and after each.
-func (k *killing) engine(around func(*http.Request) (before, after func())) http.Handler {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", k.socket)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		before, after := around(r)
-		before()
-		if r.Context().Err() != nil {
-			return
-		}
-		proxy := httputil.ReverseProxy{
-			Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-			Rewrite: func(p *httputil.ProxyRequest) {
-				p.Out.URL.Scheme, p.Out.URL.Host = "http", "engine"
-			},
-			ModifyResponse: func(*http.Response) error { after(); return nil },
-		}
-		proxy.ServeHTTP(w, r)
-	})
-}
-
-// heal applies once more and checks what there is then.
-func (k *killing) heal(what string) {
+func (k *killing) check(err error) {
 	k.t.Helper()
-	if out, err := k.command("stowage", "apply", "-auto-approve").CombinedOutput(); err != nil {
-		k.t.Fatalf("killed %s: the next apply: %v\n%s", what, err, out)
-	}
-	if out, err := k.command("stowage", "plan", "-detailed-exitcode").CombinedOutput(); err != nil {
-		k.t.Fatalf("killed %s: the plan after the next apply: %v\n%s", what, err, out)
-	}
-	recorded, there := k.recorded(), k.containers()
-	if !slices.Equal(recorded, there) || len(there) != k.replicas() {
-		k.t.Fatalf("killed %s: got containers %v and records %v, want %d of both", what, there, recorded, k.replicas())
-	}
-	if k.intents > 0 {
-		k.t.Errorf("killed %s: got %d intents left, want none", what, k.intents)
-	}
-}
-
-// recorded lists the ids of the containers that the state has, and counts its intents.
-func (k *killing) recorded() []string {
-	out, err := k.command("stowage", "show", "-json").Output()
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	var shown struct {
-		Replicas []struct {
-			Container string `json:"container"`
-		} `json:"replicas"`
-		Intents []any `json:"intents"`
-	}
-	if err := json.Unmarshal(out, &shown); err != nil {
-		k.t.Fatalf("%v in\n%s", err, out)
-	}
-	k.intents = len(shown.Intents)
-	var ids []string
-	for _, r := range shown.Replicas {
-		if r.Container != "" { // else it is vacant: the slot is remembered
-			ids = append(ids, r.Container)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// containers lists the ids of the fleet's containers, those not running too.
-func (k *killing) containers() []string {
-	out, err := shared.fleet.Local.Docker(k.t.Context(), "ps", "-aq", "--no-trunc", "--filter", "name=^"+k.name+"-")
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	ids := strings.Fields(out)
-	slices.Sort(ids)
-	return ids
 }

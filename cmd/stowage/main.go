@@ -20,5 +20,5 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	os.Exit(Main(context.Background(), os.Args[1:], processStreams(), os.Environ()))
+	os.Exit(Main(context.Background(), os.Args[1:], processStreams(), os.Environ(), theOutside()))
 }

@@ -16,7 +16,7 @@ import (
 
 // TestMain runs this very binary as `stowage` where a test starts that command, and the tests otherwise.
 func TestMain(m *testing.M) {
-	testscript.Main(closing{m}, map[string]func(){"stowage": main})
+	testscript.Main(closing{m}, map[string]func(){"stowage": mortal})
 }
 
 // closing ends the shared hosts after the tests: testscript.Main leaves the process without returning.

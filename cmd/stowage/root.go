@@ -22,6 +22,7 @@ import (
 type app struct {
 	*streams
 	environ []string
+	outside outside
 	dir     string // the configuration's directory, absolute
 	dirFlag string
 	noColor bool
@@ -60,8 +61,8 @@ func (a *app) colorAllowed() bool {
 }
 
 // Main runs one command line and returns its exit status. It is the whole program but for the process around it.
-func Main(ctx context.Context, args []string, s *streams, environ []string) int {
-	a := &app{streams: s, environ: environ, now: time.Now}
+func Main(ctx context.Context, args []string, s *streams, environ []string, o outside) int {
+	a := &app{streams: s, environ: environ, outside: o, now: time.Now}
 	ctx, done := a.handleInterrupts(ctx)
 	defer done()
 	closeLog, err := a.openLog()

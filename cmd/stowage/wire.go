@@ -21,6 +21,19 @@ import (
 
 // This file is where concrete stores, transports and engines are put together; no other package knows them.
 
+// outside is how a command reaches what is beyond its process: its state and its hosts. It is a value that Main is given, so
+// that a test can let a process end at each write and around each request.
+type outside struct {
+	openStore func(config.Settings) (state.Store, error)
+	dial      dialer
+}
+
+// dialer reaches a host; env gives a variable of the environment, empty where it is not set.
+type dialer func(ctx context.Context, h fleet.Host, env func(string) string) (remote.Conn, error)
+
+// theOutside is what there really is.
+func theOutside() outside { return outside{openStore: openStore, dial: dial} }
+
 // openStore opens the state that the settings name.
 func openStore(s config.Settings) (state.Store, error) {
 	return bolt.Open(s.StatePath, s.Fleet)
@@ -28,7 +41,7 @@ func openStore(s config.Settings) (state.Store, error) {
 
 // connect reaches a host and its engine.
 func (a *app) connect(ctx context.Context, h fleet.Host) (providers.Engine, error) {
-	conn, err := a.dial(ctx, h)
+	conn, err := a.outside.dial(ctx, h, a.env)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +58,7 @@ func (a *app) connect(ctx context.Context, h fleet.Host) (providers.Engine, erro
 }
 
 // dial reaches a host: this machine directly, others over SSH.
-func (a *app) dial(ctx context.Context, h fleet.Host) (remote.Conn, error) {
+func dial(ctx context.Context, h fleet.Host, env func(string) string) (remote.Conn, error) {
 	if h.Local() {
 		return local.New(string(h.Name)), nil
 	}
@@ -53,7 +66,7 @@ func (a *app) dial(ctx context.Context, h fleet.Host) (remote.Conn, error) {
 		Host: string(h.Name), Address: h.Address, Port: h.SSH.Port, User: h.SSH.User,
 		KeyFile: h.SSH.KeyFile, KnownHosts: h.SSH.KnownHosts, HostKey: h.SSH.HostKey,
 		JumpHost: h.SSH.JumpHost, Timeout: h.SSH.Timeout,
-		Environment: ssh.Surroundings(homeDir(), userName(), a.env("SSH_AUTH_SOCK")),
+		Environment: ssh.Surroundings(homeDir(), userName(), env("SSH_AUTH_SOCK")),
 	})
 }
 
