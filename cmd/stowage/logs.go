@@ -36,7 +36,7 @@ func newLogs(a *app) *cobra.Command {
 	}
 	a.vars.add(cmd)
 	fs := cmd.Flags()
-	fs.BoolVarP(&follow, "follow", "f", false, "go on as more comes")
+	fs.BoolVarP(&follow, "follow", "f", false, "go on as more comes, until Ctrl-C or the end of the containers there are now")
 	fs.IntVarP(&tail, "tail", "n", -1, "begin with the last `N` lines of each replica")
 	fs.DurationVar(&since, "since", 0, "only what is younger, such as 10m")
 	fs.BoolVarP(&timestamps, "timestamps", "t", false, "show when each line was written")
