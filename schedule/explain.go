@@ -76,7 +76,7 @@ func (p *pass) refusedOf(works []*work) []fleet.Refusal {
 		switch {
 		case len(pending) == 0:
 		case w.global:
-			out = append(out, e.global(pending))
+			out = append(out, e.global(pending)...)
 		default:
 			out = append(out, e.replicated(pending)...)
 		}
@@ -96,16 +96,35 @@ type rejected struct {
 	hosts []*host
 }
 
-// global counts each seat's only host.
-func (e *explainer) global(pending []*seat) fleet.Refusal {
-	r := fleet.Refusal{Workload: e.w.Name}
-	var by [filters]rejected
+// global counts each seat's only host. Those that only wait for room are a refusal of their own: the others are a mistake.
+func (e *explainer) global(pending []*seat) []fleet.Refusal {
+	var alike [2][]*seat
 	for _, s := range pending {
+		if e.p.outranked(e.w, s) {
+			alike[1] = append(alike[1], s)
+		} else {
+			alike[0] = append(alike[0], s)
+		}
+	}
+	var out []fleet.Refusal
+	for i, seats := range alike {
+		if len(seats) > 0 {
+			out = append(out, e.together(seats, i == 1))
+		}
+	}
+	slices.SortFunc(out, func(a, b fleet.Refusal) int { return cmp.Compare(a.Slots[0], b.Slots[0]) })
+	return out
+}
+
+// together makes one refusal of seats with a host each.
+func (e *explainer) together(seats []*seat, outranked bool) fleet.Refusal {
+	r := fleet.Refusal{Workload: e.w.Name, Outranked: outranked}
+	var by [filters]rejected
+	for _, s := range seats {
 		f := e.p.rejects(e.w, s, s.target)
 		by[f].seat = s
 		by[f].hosts = append(by[f].hosts, s.target)
 		r.Slots = append(r.Slots, s.slot)
-		r.Outranked = r.Outranked || e.p.outranked(e.w, s)
 	}
 	r.Filters = e.counts(by)
 	return r
