@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stowage-run/stowage/fleet"
@@ -37,8 +39,12 @@ func Load(ctx context.Context, s Store) (*Snapshot, error) {
 		Outputs:   map[string]fleet.Output{},
 		Serials:   make(map[Key]Serial, len(v.Records)),
 	}
-	for _, r := range v.Records {
-		if err := snap.add(r); err != nil {
+	decoded, err := decodeAll(v.Records)
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w", err)
+	}
+	for i, r := range v.Records {
+		if err := snap.add(r, decoded[i]); err != nil {
 			return nil, fmt.Errorf("read the state: %w", err)
 		}
 	}
@@ -55,14 +61,35 @@ func Load(ctx context.Context, s Store) (*Snapshot, error) {
 	return snap, nil
 }
 
-// add puts one record in its place.
-func (s *Snapshot) add(r Record) error {
-	any, err := Decode(r)
-	if err != nil {
-		return err
+// perDecoder is how many records one goroutine decodes: they take it about a millisecond, and fewer are not worth another.
+const perDecoder = 2000
+
+// decodeAll decodes records, many of them on several processors. The error is that of the first that cannot be read.
+func decodeAll(records []Record) ([]any, error) {
+	decoders := min(runtime.GOMAXPROCS(0), 1+len(records)/perDecoder)
+	decoded, errs := make([]any, len(records)), make([]error, decoders)
+	var wg sync.WaitGroup
+	for d := range decoders {
+		from, to := len(records)*d/decoders, len(records)*(d+1)/decoders
+		wg.Go(func() {
+			for i := from; i < to && errs[d] == nil; i++ {
+				decoded[i], errs[d] = Decode(records[i])
+			}
+		})
 	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return decoded, nil
+}
+
+// add puts one record in its place.
+func (s *Snapshot) add(r Record, decoded any) error {
 	s.Serials[r.Key] = r.Serial
-	switch v := any.(type) {
+	switch v := decoded.(type) {
 	case Replica:
 		s.Replicas[v.Replica] = v
 	case Meta:
