@@ -34,24 +34,20 @@ func (l *lab) planNew(n int) error {
 	if err != nil {
 		return err
 	}
-	ours, theirs := series{name: "stowage plan"}, series{name: "terraform plan"}
 	tf, err := l.terraform("tf-new", n)
 	if err != nil {
 		return err
 	}
-	for range l.runs {
-		s, err := l.run(dir, l.engineEnv(), l.stowage, "plan")
-		if err != nil {
+	ours, theirs := series{name: "stowage plan"}, series{name: "terraform plan"}
+	for i := range l.runs {
+		if err := ours.turn(func() (sample, error) { return l.run(dir, l.engineEnv(), l.stowage, "plan") }); err != nil {
 			return err
 		}
-		ours.samples = append(ours.samples, s)
-		if tf == nil || len(theirs.samples) > 0 { // a minute each: once
-			continue
+		if tf != nil && i < 2 { // a minute each
+			if err := theirs.turn(tf.plan); err != nil {
+				return err
+			}
 		}
-		if s, err = tf.plan(); err != nil {
-			return err
-		}
-		theirs.samples = append(theirs.samples, s)
 	}
 	ours.print()
 	theirs.print()
@@ -103,27 +99,50 @@ func (l *lab) planNothing(n int) error {
 		return err
 	}
 	defer l.run(dir, l.engineEnv(), l.stowage, "destroy", "-auto-approve")
-	compose, err := l.compose(n)
+	ours := func() (sample, error) { return l.run(dir, l.engineEnv(), l.stowage, "plan", "-detailed-exitcode") }
+	if err := l.besideCompose(n, ours); err != nil {
+		return err
+	}
+	return l.besideTerraform(n, ours)
+}
+
+func (l *lab) besideCompose(n int, plan func() (sample, error)) error {
+	p, err := l.compose(n)
 	if err != nil {
 		return err
 	}
-	if compose != nil {
-		defer compose.down()
+	if p == nil {
+		return l.alternate(2*l.runs, plan, series{}, nil)
 	}
-	ours, theirs := series{name: "stowage plan"}, series{name: "compose up"}
-	for range 2 * l.runs {
-		s, err := l.run(dir, l.engineEnv(), l.stowage, "plan")
-		if err != nil {
+	defer p.down()
+	return l.alternate(2*l.runs, plan, series{name: "compose up"}, p.up)
+}
+
+func (l *lab) besideTerraform(n int, plan func() (sample, error)) error {
+	t, err := l.terraform("tf-nothing", n)
+	if t == nil || err != nil {
+		return err
+	}
+	defer t.destroy()
+	if err := t.apply(); err != nil {
+		return err
+	}
+	return l.alternate(l.runs, plan, series{name: "terraform plan"}, t.planEmpty)
+}
+
+// alternate times our plan and a peer's in turns; ours alone where peer is nil.
+func (l *lab) alternate(times int, plan func() (sample, error), theirs series, peer func() (sample, error)) error {
+	ours := series{name: "stowage plan"}
+	for range times {
+		if err := ours.turn(plan); err != nil {
 			return err
 		}
-		ours.samples = append(ours.samples, s)
-		if compose == nil {
+		if peer == nil {
 			continue
 		}
-		if s, err = compose.up(); err != nil {
+		if err := theirs.turn(peer); err != nil {
 			return err
 		}
-		theirs.samples = append(theirs.samples, s)
 	}
 	ours.print()
 	theirs.print()

@@ -119,15 +119,34 @@ func (l *lab) terraform(name string, n int) (*terraformRoot, error) {
   }
 }
 provider "docker" { host = "unix://%s" }
+data "docker_image" "web" { name = %q }
 resource "docker_container" "web" {
-  count = %d
-  name  = "tf-${count.index}"
-  image = %q
+  count        = %d
+  name         = "tf-${count.index}"
+  image        = data.docker_image.web.id
+  stop_timeout = 1
 }
-`, l.fleet.Local.Socket, n, tag)
+`, l.fleet.Local.Socket, tag, n)
 	return t, os.WriteFile(filepath.Join(t.dir, "main.tf"), []byte(text), 0o644)
 }
 
-func (t *terraformRoot) plan() (sample, error) {
-	return t.l.run(t.dir, []string{"TF_CLI_CONFIG_FILE=" + os.Getenv("TERRAFORM_RC")}, t.bin, "plan", "-input=false", "-no-color")
+func (t *terraformRoot) run(args ...string) (sample, error) {
+	argv := append([]string{t.bin}, args...)
+	return t.l.run(t.dir, []string{"TF_CLI_CONFIG_FILE=" + os.Getenv("TERRAFORM_RC")}, append(argv, "-input=false", "-no-color")...)
+}
+
+func (t *terraformRoot) plan() (sample, error) { return t.run("plan") }
+
+// planEmpty is an error where there is something to do.
+func (t *terraformRoot) planEmpty() (sample, error) { return t.run("plan", "-detailed-exitcode") }
+
+func (t *terraformRoot) apply() error {
+	_, err := t.run("apply", "-auto-approve")
+	return err
+}
+
+func (t *terraformRoot) destroy() {
+	if _, err := t.run("destroy", "-auto-approve"); err != nil {
+		fmt.Println("   cleaning up:", err)
+	}
 }

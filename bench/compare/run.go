@@ -68,6 +68,15 @@ func (s series) walls() []time.Duration {
 
 func middle[T any](sorted []T) T { return sorted[len(sorted)/2] }
 
+// turn runs a command and adds its sample.
+func (s *series) turn(run func() (sample, error)) error {
+	x, err := run()
+	if err == nil {
+		s.samples = append(s.samples, x)
+	}
+	return err
+}
+
 // ratio prints how many times longer b takes than a, pair by pair.
 func ratio(a, b series) {
 	n := min(len(a.samples), len(b.samples))
