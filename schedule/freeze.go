@@ -37,6 +37,7 @@ func (p *pass) freezeWork(w *work) {
 			w.away++
 			continue
 		}
+		p.reside(w, s)
 		p.occupy(w, s, n.reserve(w))
 		p.settle(w, s.host)
 		p.eachBound(w, s, s.host.ports.take)

@@ -129,6 +129,7 @@ func (p *pass) undo() {
 		}
 		*c.seat = c.before
 		p.eachBound(c.work, c.seat, c.seat.host.ports.take)
+		p.reside(c.work, c.seat)
 		p.occupy(c.work, c.seat, c.work.Reserve)
 	}
 	for _, f := range slices.Backward(j.homes) {

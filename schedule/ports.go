@@ -329,6 +329,9 @@ func (p *pass) holder(k portKey, bind string, h *host) string {
 			}
 		}
 	}
+	if len(ids) == 0 { // a replica whose ports are being chosen
+		return "another of its ports"
+	}
 	slices.SortFunc(ids, fleet.ReplicaID.Compare)
 	return short(ids[0])
 }

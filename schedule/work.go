@@ -217,7 +217,8 @@ func (w *work) pending() []*seat {
 func (p *pass) commit(w *work, s *seat, h *host) {
 	before := *s
 	s.host = h
-	s.ports = p.bind(w, s, h)
+	p.reside(w, s)
+	s.ports = p.bind(w, s, h) // which looks up who stands there where a port is held, itself included
 	p.occupy(w, s, w.Reserve)
 	p.settle(w, h)
 	p.note(change{work: w, seat: s, before: before, arrived: true})
@@ -230,8 +231,12 @@ func (p *pass) occupy(w *work, s *seat, r fleet.Resources) {
 	h.replicas++
 	w.count.add(h.index, 1)
 	w.seated++
+}
+
+// reside notes a seat among those on its host. Where nobody has asked for them yet, the first who asks finds it there.
+func (p *pass) reside(w *work, s *seat) {
 	if p.residents != nil {
-		p.residents[h.index] = append(p.residents[h.index], resident{w, s})
+		p.residents[s.host.index] = append(p.residents[s.host.index], resident{w, s})
 	}
 }
 
