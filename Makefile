@@ -68,6 +68,7 @@ demo: build ## the whole tool on this machine's engine
 docs: ## what is generated in docs/
 	$(GO) run ./docs/generate >docs/errors.md.new
 	mv docs/errors.md.new docs/errors.md
+	$(GO) test -count=1 -run=TestPlacementDrawingIsTrue ./cmd/stowage -update
 
 clean:
 	rm -rf bin .demo

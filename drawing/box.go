@@ -1,6 +1,9 @@
 package drawing
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // box draws one box at its place.
 func (p *pen) box(b *Box, host string, place rect, l *level) {
@@ -94,7 +97,7 @@ func (p *pen) boxInside(b *Box, replica string, seen rect, l *level) {
 		p.text(seen.x0+rim, base, small, class, s)
 	}
 	if ill {
-		p.sign(x, top, side, b.Health.names().class, "sign health")
+		p.sign(x, top, side, b.Health.names().class, b.Health.signClass())
 		x -= side + 2
 	}
 	if marked && (low || !ill) {
@@ -116,9 +119,9 @@ func (p *pen) signs(b *Box, seen rect, side float64, marked, ill bool) {
 	switch {
 	case marked && ill && seen.w() >= 2*side+5:
 		p.sign(x-side/2-1, y, side, b.Mark.names().class, "sign")
-		p.sign(x+side/2+1, y, side, b.Health.names().class, "sign health")
+		p.sign(x+side/2+1, y, side, b.Health.names().class, b.Health.signClass())
 	case ill:
-		p.sign(x, y, side, b.Health.names().class, "sign health")
+		p.sign(x, y, side, b.Health.names().class, b.Health.signClass())
 	case marked:
 		p.sign(x, y, side, b.Mark.names().class, "sign")
 	}
@@ -153,6 +156,9 @@ func (b *Box) lines(replica string, size, room, taken float64) []string {
 // says is what the reader learns who points at a box.
 func (b *Box) says(replica, host string) []string {
 	what := b.Mark.names().word
+	if b.Mark == Staying {
+		what = ""
+	}
 	if other := clean(b.Other); other != "" {
 		switch b.Mark {
 		case Arriving:
@@ -161,12 +167,12 @@ func (b *Box) says(replica, host string) []string {
 			what = "moves to " + other
 		}
 	}
-	head := replica + " " + what
+	head := replica
 	if host != "" {
-		head = replica + " on " + host + ": " + what
+		head += " on " + host
 	}
-	if h := b.Health.names().word; h != "" {
-		head += ", " + h
+	for i, s := range nonEmpty(what, b.Health.names().word) {
+		head += [2]string{": ", ", "}[min(i, 1)] + s
 	}
 	var asks []string
 	if b.Memory > 0 {
@@ -183,4 +189,16 @@ func (b *Box) says(replica, host string) []string {
 		lines = append(lines, clean(f))
 	}
 	return lines
+}
+
+// signClass is the class of a health's sign. Who starts is not ill.
+func (h Health) signClass() string {
+	if h == Starting {
+		return "sign"
+	}
+	return "sign health"
+}
+
+func nonEmpty(list ...string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }

@@ -59,6 +59,13 @@ func at(n, i int) int {
 	return i
 }
 
+func (c *counts) boxes() (n int) {
+	for _, k := range c.marks {
+		n += k
+	}
+	return n
+}
+
 // sentence says what the drawing shows: "3 hosts, 12 replicas, 3.1 of 24GiB of memory reserved".
 func (c *counts) sentence(p *Picture) string {
 	n := 0
@@ -92,8 +99,12 @@ type entry struct {
 func (c *counts) entries(p *Picture, l *level) []entry {
 	var out []entry
 	for m, n := range c.marks {
+		text := fmt.Sprintf("%d %s", n, words(Mark(m), n))
+		if Mark(m) == Staying && n == c.boxes() {
+			text = number(n, "replica", "replicas") // nothing happens to any
+		}
 		if n > 0 {
-			out = append(out, entry{kind: "box", box: Box{Mark: Mark(m)}, text: fmt.Sprintf("%d %s", n, words(Mark(m), n))})
+			out = append(out, entry{kind: "box", box: Box{Mark: Mark(m)}, text: text})
 		}
 	}
 	for h, n := range c.healths {

@@ -12,6 +12,9 @@ func (r rect) h() float64 { return r.y1 - r.y0 }
 // like from the side.
 const goodShape = 1.7
 
+// alikeSize is how small a box may be beside the first of its column: a smaller one would be a plank on top of it.
+const alikeSize = 0.6
+
 // longestRow bounds the search for the best row, which is quadratic in it.
 const longestRow = 300
 
@@ -86,7 +89,12 @@ func stack(areas []float64, h float64) int {
 		return len(areas)
 	}
 	n := math.Round(h * math.Sqrt(goodShape/areas[0]))
-	return int(max(1, min(n, float64(len(areas)))))
+	n = max(1, min(n, float64(len(areas))))
+	alike := 1
+	for alike < int(n) && areas[alike] >= alikeSize*areas[0] {
+		alike++
+	}
+	return alike
 }
 
 // columns fills a row from its left, each column from its bottom.
