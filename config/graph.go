@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/stowage-run/stowage/diag"
 )
@@ -161,15 +160,6 @@ func (l *linker) body(b *body, iterators []string) {
 	}
 }
 
-// named checks the attribute of an affinity that names a workload. It makes no order among the nodes: see workloadNamed.
-func (l *linker) named(a *attr) bool {
-	t, ok := workloadNamed(a.expr)
-	if ok {
-		l.declared(t)
-	}
-	return ok
-}
-
 func (l *linker) expr(a *attr, iterators []string) {
 	for _, t := range a.expr.Variables() {
 		if !slices.Contains(iterators, t.RootName()) {
@@ -206,33 +196,6 @@ func (l *linker) reference(t hcl.Traversal) {
 			d.Detail += " Did you mean " + n + "?"
 		}
 	}
-}
-
-// theirs recognises "${attr.cpu.arch}" and the like, as Nomad writes them.
-func (l *linker) theirs(t hcl.Traversal) bool {
-	root := t.RootName()
-	if root != "attr" && root != "node" && root != "meta" || len(t) < 2 {
-		return false
-	}
-	name := root
-	for _, step := range t[1:] {
-		switch s := step.(type) {
-		case hcl.TraverseAttr:
-			name += "." + s.Name
-		case hcl.TraverseIndex:
-			if s.Key.Type() != cty.String {
-				return false
-			}
-			name += "." + s.Key.AsString()
-		default:
-			return false
-		}
-	}
-	detail, remedy := adviseAttribute(name)
-	if detail != "" {
-		l.add(diag.CodeReference, "Unknown reference", t.SourceRange(), detail, remedy)
-	}
-	return detail != ""
 }
 
 func unknownRoot(root string) string {
