@@ -36,7 +36,10 @@ func tally(p *Picture) counts {
 		c.reserve = c.reserve || h.Reserve.Memory > 0 && h.Capacity.Memory > 0
 		c.cpu = c.cpu || h.offered().CPU > 0
 		used, _ := h.usage()
-		c.used, c.offered = plus(c.used, used.Memory), plus(c.offered, h.offered().Memory)
+		c.used = plus(c.used, used.Memory)
+		if h.State != Lost {
+			c.offered = plus(c.offered, h.offered().Memory)
+		}
 		if h.Capacity.Memory <= 0 {
 			c.unknown++
 		}

@@ -89,7 +89,10 @@ func (p *pen) groupHead(g *group, label string, d *deck) {
 	var used, offered fleet.Bytes
 	for i := range g.holds {
 		u, _ := g.holds[i].usage()
-		used, offered = plus(used, u.Memory), plus(offered, g.holds[i].offered().Memory)
+		used = plus(used, u.Memory)
+		if g.holds[i].State != Lost {
+			offered = plus(offered, g.holds[i].offered().Memory)
+		}
 	}
 	facts := number(len(g.holds), "host", "hosts")
 	if offered > 0 {

@@ -31,7 +31,7 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,san
 .stowage .lost .cross{fill:none;stroke:#51616f;stroke:var(--hull);stroke-dasharray:7 5}
 .stowage .added .hull{stroke:#00664b;stroke:var(--new-line);stroke-dasharray:9 3 2 3}
 .stowage .box rect{fill:#c6d2dc;fill:var(--stay);stroke:#8da0b0;stroke:var(--stay-line)}
-.stowage .bare rect{fill-opacity:.5}
+.stowage .staying.bare rect{fill-opacity:.5}
 .stowage .new rect{fill:#b5e3d0;fill:var(--new);stroke:#00664b;stroke:var(--new-line)}
 .stowage .arriving rect{fill:url(#stw-arriving);stroke:#0a5699;stroke:var(--arrive-line)}
 .stowage .changing rect{fill:url(#stw-changing);stroke:#7d6200;stroke:var(--change-line)}

@@ -24,7 +24,8 @@ func drawPlan(p *plan.Plan) []byte {
 		}),
 	}
 	if len(p.WhatIf) > 0 {
-		pic.Title = string(p.Name) + ", if " + strings.Join(p.WhatIf, ", and ")
+		pic.Title = string(p.Name) + ", what if"
+		pic.Subtitle = strings.Join(p.WhatIf, ", and ") + ". " + countsLine(p)
 	}
 	bays := map[fleet.HostName]*plan.Bay{}
 	at := map[fleet.HostName]int{}
@@ -99,6 +100,9 @@ func berthBoxes(b *plan.Berth, bays map[fleet.HostName]*plan.Bay) (before, after
 		facts = []string{b.Reason}
 	}
 	health := healthOf(b.Seen, b.From == "" || bays[b.From] == nil || bays[b.From].Known)
+	if from := bays[b.From]; from != nil && from.Lost {
+		health = drawing.Unsaid
+	}
 	if b.From != "" && b.From != b.Host {
 		before = &drawing.Box{Replica: name, Memory: b.Before.Memory, CPU: b.Before.CPU, Mark: drawing.Leaving, Other: string(b.Host),
 			Health: health, Facts: facts}

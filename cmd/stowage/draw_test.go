@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,25 +24,8 @@ var update = flag.Bool("update", false, "write the drawing of docs/placement.md 
 // The drawing of docs/placement.md is what `plan -var maintenance=true -format=svg` says of examples/zones, once that was
 // applied without.
 func TestPlacementDrawingIsTrue(t *testing.T) {
-	ctx := t.Context()
-	before, after := zones(t, "false"), zones(t, "true")
-	world := fake.NewWorld(nil)
-	for _, h := range before.Hosts {
-		host := world.Host(h.Name)
-		host.AddPulled("stowage-web:1", fake.NewImage("web"))
-	}
-	id := 0
-	store := memory.New()
-	pass := &reconcile.Pass{
-		Store: store, Hosts: world, Registry: world.Registry(), Who: "test@here", Version: "test",
-		Now:   func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
-		NewID: func() string { id++; return fmt.Sprintf("00000000-0000-4000-8000-%012d", id) },
-	}
-	if _, err := state.EnsureMeta(ctx, store, "zones", pass.Now(), pass.NewID, zeros{}); err != nil {
-		t.Fatal(err)
-	}
-	settle(ctx, t, pass, before)
-	p, err := pass.Plan(ctx, reconcile.Wanted{Fleet: after, Config: "after"}, reconcile.Options{Stowage: true})
+	pass := zonesApplied(t)
+	p, err := pass.Plan(t.Context(), reconcile.Wanted{Fleet: zones(t, "true"), Config: "after"}, reconcile.Options{Stowage: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +43,57 @@ func TestPlacementDrawingIsTrue(t *testing.T) {
 	if d := cmp.Diff(string(want), string(got)); d != "" {
 		t.Errorf("docs/placement.svg is not what examples/zones gives: make docs, and look at it (-want +got):\n%s", d)
 	}
+}
+
+// What is lost is crossed out, what is added is marked, and what has no place stands on the quay, once.
+func TestDrawingOfWhatIf(t *testing.T) {
+	pass := zonesApplied(t)
+	p, err := pass.Plan(t.Context(), reconcile.Wanted{Fleet: zones(t, "false"), Config: "before"}, reconcile.Options{
+		Stowage: true,
+		Suppose: &reconcile.Supposition{
+			Lose: []fleet.HostName{`node["south1"]`},
+			Add: []reconcile.Offer{{Host: fleet.Host{Labels: map[string]string{"zone": "east"},
+				Capacity: fleet.Resources{CPU: 4 * fleet.Core, Memory: 8 * fleet.GiB}}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(drawPlan(p))
+	for _, want := range []string{
+		`<g class="hold lost" id="hold-node_5b__22_south1_22__5d_" data-host="node[&quot;south1&quot;]">`,
+		`<g class="hold added" id="hold-new-1" data-host="new-1">`,
+		`<title>web[4] on node[&quot;south1&quot;]: moves to `,
+		`data-host="node[&quot;south1&quot;]" data-replica="db[1]"><title>db[1] on node[&quot;south1&quot;]: leaves`,
+		`<g class="box waiting" data-replica="db[1]"><title>db[1]: waits for a place`,
+		`<g class="box arriving bare" data-host="new-1" data-replica="agent[2]">`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the drawing lacks %s", want)
+		}
+	}
+	if n := strings.Count(got, `data-replica="db[1]"`); n != 2 {
+		t.Errorf("db[1] is drawn %d times, want where it was and on the quay", n)
+	}
+}
+
+// zonesApplied is a world in which examples/zones was applied.
+func zonesApplied(t *testing.T) *reconcile.Pass {
+	t.Helper()
+	before, world, id := zones(t, "false"), fake.NewWorld(nil), 0
+	for _, h := range before.Hosts {
+		world.Host(h.Name).AddPulled("stowage-web:1", fake.NewImage("web"))
+	}
+	pass := &reconcile.Pass{
+		Store: memory.New(), Hosts: world, Registry: world.Registry(), Who: "test@here", Version: "test",
+		Now:   func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+		NewID: func() string { id++; return fmt.Sprintf("00000000-0000-4000-8000-%012d", id) },
+	}
+	if _, err := state.EnsureMeta(t.Context(), pass.Store, "zones", pass.Now(), pass.NewID, zeros{}); err != nil {
+		t.Fatal(err)
+	}
+	settle(t.Context(), t, pass, before)
+	return pass
 }
 
 // zeros is a source of no randomness.
