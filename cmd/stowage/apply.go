@@ -31,7 +31,7 @@ type applyFlags struct {
 }
 
 func (f *applyFlags) addTo(a *app, cmd *cobra.Command, modes bool) {
-	f.planningFlags.add(cmd, modes)
+	f.add(cmd, modes)
 	fs := cmd.Flags()
 	fs.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	fs.BoolVar(&f.allowUnreachable, "allow-unreachable", false, "go on without hosts that do not answer, and record what is owed to them")
@@ -117,7 +117,7 @@ func (a *app) runApply(cmd *cobra.Command, f *applyFlags, file string) error {
 	if err != nil || p == nil {
 		return err
 	}
-	return s.carryOut(ctx, p, w, d, lock, f, cmd.Name())
+	return s.carryOut(ctx, p, errand{w, d, lock, f, cmd.Name()})
 }
 
 // check refuses flags that do not fit together.
@@ -202,21 +202,30 @@ func (s *session) lock(ctx context.Context, operation string, wait time.Duration
 	return l, err
 }
 
+// errand is what a plan is carried out for, and how.
+type errand struct {
+	wanted  reconcile.Wanted
+	desired *config.Desired
+	lock    state.Lock
+	flags   *applyFlags
+	trigger string
+}
+
 // carryOut applies a plan and says what came of it.
-func (s *session) carryOut(ctx context.Context, p *plan.Plan, w reconcile.Wanted, d *config.Desired, lock state.Lock, f *applyFlags, trigger string) error {
-	if p.Config != "" && p.Config != w.Config {
+func (s *session) carryOut(ctx context.Context, p *plan.Plan, e errand) error {
+	if p.Config != "" && p.Config != e.wanted.Config {
 		return staleConfig()
 	}
-	view := newProgress(s, p, f.asJSON)
+	view := newProgress(s, p, e.flags.asJSON)
 	s.graceful.Store(true)
 	defer s.graceful.Store(false)
-	report, err := s.pass(view.event).Apply(ctx, p, w.Vault, lock, reconcile.ApplyOptions{
-		Stop: s.stop, PerHost: f.parallelism, AllowUnreachable: f.allowUnreachable, Trigger: trigger, Commit: gitCommit(ctx, s.dir)})
+	report, err := s.pass(view.event).Apply(ctx, p, e.wanted.Vault, e.lock, reconcile.ApplyOptions{
+		Stop: s.stop, PerHost: e.flags.parallelism, AllowUnreachable: e.flags.allowUnreachable, Trigger: e.trigger, Commit: gitCommit(ctx, s.dir)})
 	view.close()
 	if report == nil {
 		return err
 	}
-	return s.showReport(ctx, p, report, err, f.asJSON, d)
+	return s.showReport(ctx, p, e, report, err)
 }
 
 // staleConfig refuses a saved plan of another configuration.
@@ -238,11 +247,13 @@ func gitCommit(ctx context.Context, dir string) string {
 }
 
 // showReport prints how an apply ended and returns its exit status.
-func (s *session) showReport(ctx context.Context, p *plan.Plan, r *apply.Report, err error, asJSON bool, d *config.Desired) error {
-	if asJSON {
-		newJSONStream(s.out, s.now).report(r)
+func (s *session) showReport(ctx context.Context, p *plan.Plan, e errand, r *apply.Report, err error) error {
+	if e.flags.asJSON {
+		if unread := newJSONStream(s.out, s.now).report(r); err == nil {
+			err = unread
+		}
 	} else {
-		s.printReport(ctx, p, r, d)
+		s.printReport(ctx, p, r, e.desired)
 	}
 	s.printDiagnostics(failureDiagnostics(r))
 	switch {

@@ -69,7 +69,7 @@ func (a *app) runExec(ctx context.Context, name string, command []string, tty, s
 func (a *app) execIn(ctx context.Context, e providers.Engine, r state.Replica, x providers.ExecRequest) (int, error) {
 	if x.TTY {
 		if old, err := term.MakeRaw(int(os.Stdin.Fd())); err == nil {
-			defer term.Restore(int(os.Stdin.Fd()), old)
+			defer func() { _ = term.Restore(int(os.Stdin.Fd()), old) }()
 		}
 		if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 			x.Size = providers.TerminalSize{Rows: uint(h), Columns: uint(w)}

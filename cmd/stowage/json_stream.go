@@ -14,26 +14,28 @@ import (
 type jsonStream struct {
 	enc *json.Encoder
 	now func() time.Time
+	err error // the first; nothing is written after it
 }
 
 func newJSONStream(w io.Writer, now func() time.Time) *jsonStream {
 	return &jsonStream{enc: json.NewEncoder(w), now: now}
 }
 
-// write writes one object. An error of the reader's end is found by the next write to it; there is nobody to tell.
-func (j *jsonStream) write(level, kind, message string, more map[string]any) error {
+// write writes one object.
+func (j *jsonStream) write(level, kind, message string, more map[string]any) {
+	if j.err != nil {
+		return
+	}
 	m := map[string]any{"@level": level, "@message": message, "@module": "stowage", "@timestamp": j.now().UTC().Format(time.RFC3339Nano), "type": kind}
 	for k, v := range more {
 		m[k] = v
 	}
-	return j.enc.Encode(m)
+	j.err = j.enc.Encode(m)
 }
 
 // plan writes a plan: the version, each change and drift, the summary.
 func (j *jsonStream) plan(p *plan.Plan) error {
-	if err := j.write("info", "version", "Stowage "+version(), map[string]any{"stowage": version(), "ui": "1.0"}); err != nil {
-		return err
-	}
+	j.write("info", "version", "Stowage "+version(), map[string]any{"stowage": version(), "ui": "1.0"})
 	for _, d := range p.Drift {
 		j.write("info", "resource_drift", fmt.Sprintf("%s: drift detected (%s)", d.Addr, d.What),
 			map[string]any{"change": map[string]any{"resource": resource(string(d.Addr), string(d.Host)), "action": "update", "what": d.What}})
@@ -45,13 +47,14 @@ func (j *jsonStream) plan(p *plan.Plan) error {
 	for _, s := range p.Skipped {
 		j.write("warn", "unknown_host", fmt.Sprintf("host.%s could not be asked", s.Host), map[string]any{"host": s.Host, "why": s.Why, "owed": s.Owed})
 	}
-	return j.summary("plan", p.Counts())
+	j.summary("plan", p.Counts())
+	return j.err
 }
 
 func resource(addr, host string) map[string]any { return map[string]any{"addr": addr, "host": host} }
 
-func (j *jsonStream) summary(operation string, n plan.Counts) error {
-	return j.write("info", "change_summary", fmt.Sprintf("%s: %d to add, %d to change, %d to destroy", operation, n.Add, n.Change, n.Destroy),
+func (j *jsonStream) summary(operation string, n plan.Counts) {
+	j.write("info", "change_summary", fmt.Sprintf("%s: %d to add, %d to change, %d to destroy", operation, n.Add, n.Change, n.Destroy),
 		map[string]any{"changes": map[string]any{"operation": operation, "add": n.Add, "change": n.Change, "remove": n.Destroy,
 			"replace": n.Replace, "move": n.Move, "adopt": n.Adopt, "forget": n.Forget}})
 }
@@ -76,10 +79,11 @@ func (j *jsonStream) event(e apply.Event) {
 }
 
 // report writes how an apply ended.
-func (j *jsonStream) report(r *apply.Report) {
+func (j *jsonStream) report(r *apply.Report) error {
 	j.summary("apply", r.Done)
 	for _, d := range r.Debts {
 		j.write("warn", "debt", fmt.Sprintf("host.%s is owed %d steps", d.Host, len(d.Steps)+d.More), map[string]any{"debt": d})
 	}
 	j.write("info", "apply_result", "Apply "+string(r.Result), map[string]any{"result": r.Result, "release": r.Release, "seconds": r.Duration.Seconds()})
+	return j.err
 }

@@ -57,7 +57,7 @@ func renderDiagnostic(w io.Writer, d diag.Diagnostic, sources map[string][]byte,
 		b.WriteString(c.dim(hint) + "\n")
 	}
 	b.WriteString("\n")
-	io.WriteString(w, b.String())
+	fmt.Fprint(w, b.String())
 }
 
 // sourceLine returns line n, counted from 1, of a file.
