@@ -27,11 +27,11 @@ func (p *Plan) Counts() Counts {
 }
 
 // Deletions returns how many replicas and how many volumes the plan deletes for good: what the deletion
-// budget is about.
+// budget is about. What is left over is not: no slot loses anything with it.
 func (p *Plan) Deletions() (replicas, volumes int) {
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
-		case c.Action != Delete:
+		case c.Action != Delete || c.Leftover:
 		case c.Addr.Kind() == fleet.KindWorkload:
 			replicas++
 		case c.Addr.Kind() == fleet.KindVolume:

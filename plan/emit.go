@@ -252,7 +252,7 @@ func (m *maker) emitLeftovers() {
 		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
 		m.prefer(safety, first, s.end)
 		m.plan.Changes = append(m.plan.Changes, Change{
-			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps,
+			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps, Leftover: true,
 		})
 	}
 }

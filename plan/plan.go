@@ -112,6 +112,9 @@ type Change struct {
 	Ports  map[string]uint16 `json:"ports,omitempty"`
 	Diff   []Difference      `json:"diff,omitempty"` // nothing for create and delete of replicas: the spec says it
 	Steps  []int             `json:"steps,omitempty"`
+
+	// Leftover says, with Delete, that it is a container without a place: the slot has another one, and keeps it.
+	Leftover bool `json:"leftover,omitempty"`
 }
 
 // Difference is one attribute before and after. A nil side is "not set". Secret values are never in it.

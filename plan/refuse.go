@@ -26,11 +26,23 @@ func (m *maker) refusals() {
 		for _, s := range r.Slots {
 			m.waits[fleet.ReplicaID{Workload: r.Workload, Slot: s}] = true
 		}
-		m.plan.Unplaced = append(m.plan.Unplaced, Unplaced{Workload: r.Workload, Slots: r.Slots, Why: filterLines(r), Waits: r.Outranked})
+		m.unplaced(Unplaced{Workload: r.Workload, Slots: r.Slots, Why: filterLines(r), Waits: r.Outranked})
 	}
 	for _, d := range m.in.Assignment.Displaced {
 		m.displaced[d.Replica] = d.Reason
 	}
+}
+
+// unplaced adds to what the plan goes on without; what the same keeps from every host is one entry.
+func (m *maker) unplaced(u Unplaced) {
+	for i := range m.plan.Unplaced {
+		if o := &m.plan.Unplaced[i]; o.Workload == u.Workload && o.Waits == u.Waits && slices.Equal(o.Why, u.Why) {
+			o.Slots = slices.Concat(o.Slots, u.Slots)
+			slices.Sort(o.Slots)
+			return
+		}
+	}
+	m.plan.Unplaced = append(m.plan.Unplaced, u)
 }
 
 func (m *maker) refusedTarget(r fleet.Refusal) bool {

@@ -115,12 +115,16 @@ func (t *text) nothing() {
 		return
 	}
 	switch t.plan.Mode {
+	case Normal:
+		if t.plan.WhatIf != nil {
+			t.printf("%s Nothing would move.\n", t.style.bold("No changes."))
+			return
+		}
+		t.printf("%s The fleet matches the configuration.\n", t.style.bold("No changes."))
 	case Destroy:
 		t.printf("%s Nothing of this fleet is left to destroy.\n", t.style.bold("No changes."))
 	case RefreshOnly:
 		t.printf("%s The record says what the hosts say.\n", t.style.bold("No changes."))
-	default:
-		t.printf("%s The fleet matches the configuration.\n", t.style.bold("No changes."))
 	}
 }
 

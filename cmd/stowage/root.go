@@ -127,7 +127,7 @@ answer; 5 the state is locked by somebody else.`,
 		&cobra.Group{ID: "other", Title: "Other commands:"})
 	for id, cmds := range map[string][]*cobra.Command{
 		"main":  {newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a)},
-		"look":  {newStatus(a), newLogs(a), newExec(a), newOutput(a), newShow(a)},
+		"look":  {newStatus(a), newLogs(a), newExec(a), newWhy(a), newOutput(a), newShow(a)},
 		"state": {newState(a), newForceUnlock(a)},
 		"other": {newFmt(a), newExplain(a), newVersion(a), newCompletion(a)},
 	} {
