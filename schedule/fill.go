@@ -141,11 +141,9 @@ func (t *tree) place(s *seat) bool {
 		if !ok {
 			return false
 		}
-		l := &t.nodes[leaf].pool
-		h := t.p.hosts[l.best.host]
+		h := t.p.hosts[t.nodes[leaf].pool.keys[0].host]
 		if t.p.takes(t.w, s, h) != passes {
-			l.drop()
-			t.changed(leaf)
+			t.drop(leaf, h)
 			continue
 		}
 		t.p.arrive(t.w, s, h)

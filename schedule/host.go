@@ -16,7 +16,7 @@ type host struct {
 	room     fleet.Resources // capacity less the reserve, never negative
 	limit    limits          // which fields of room are known
 	lost     bool
-	touched  bool            // by the question at hand: keys of base trees do not hold
+	touched  bool            // by the question at hand
 	before   fleet.Resources // what stands
 	used     fleet.Resources // by what is committed
 	replicas int             // committed

@@ -41,6 +41,8 @@ type asked struct {
 	fewer   int     // hosts to choose from, by the loss
 	deltas  []delta // of its tally
 	pending []*seat // that lost their host
+	synced  bool    // its base tree has been brought up to date
+	dropped []*host // that its base tree has given up
 }
 
 // delta is a change of a workload's tally on one host.
@@ -140,7 +142,10 @@ func (p *pass) undo() {
 		h.lost = h.facts.Lost
 	}
 	for _, w := range j.works {
-		w.ask = asked{deltas: w.ask.deltas[:0], pending: w.ask.pending[:0]}
+		if w.ask.synced {
+			w.base.restore(j.touched)
+		}
+		w.ask = asked{deltas: w.ask.deltas[:0], pending: w.ask.pending[:0], dropped: w.ask.dropped[:0]}
 	}
 	p.evicted = false
 }

@@ -16,7 +16,8 @@ type asking struct {
 	base      int                      // keys in base trees so far
 	slow      bool                     // the placement is no fixed point in what concerns volumes or what was refused
 	waiting   []*work                  // with refused seats
-	health    *health                  // nil until asked for
+	used      map[fleet.VolumeName][]fleet.HostName
+	health    *health // nil until asked for
 }
 
 // baseKeys bounds what base trees take up: 24 bytes each.
@@ -45,7 +46,7 @@ func (s *Standing) ready() {
 		return
 	}
 	p := s.pass
-	a := &asking{refused: map[fleet.ReplicaID]bool{}, displaced: map[fleet.ReplicaID]bool{}}
+	a := &asking{refused: map[fleet.ReplicaID]bool{}, displaced: map[fleet.ReplicaID]bool{}, used: map[fleet.VolumeName][]fleet.HostName{}}
 	s.asking = a
 	for _, r := range s.assignment.Refused {
 		for _, n := range r.Slots {
@@ -65,6 +66,7 @@ func (s *Standing) ready() {
 	for _, w := range p.works {
 		s.readyWork(w)
 	}
+	a.slow = a.slow || s.unsettled()
 	p.evicted = false
 	if len(p.hosts) > 0 {
 		p.residentsOf(p.hosts[0])
@@ -76,15 +78,17 @@ func (s *Standing) ready() {
 func (s *Standing) readyWork(w *work) {
 	p, a := s.pass, s.asking
 	if w.frozen {
+		for i := range w.seats {
+			if st := &w.seats[i]; st.host != nil {
+				a.uses(w, st.host)
+			}
+		}
 		return
 	}
-	at := map[*host]bool{}
 	for i := range w.seats {
 		st := &w.seats[i]
 		if st.host != nil {
-			if w.shared != nil {
-				at[st.host] = true
-			}
+			a.uses(w, st.host)
 			if len(w.wants) > 0 && !st.host.facts.Known && len(st.ports) < len(w.wants) {
 				a.slow = true // it may find the port now that it lacked
 			}
@@ -101,19 +105,38 @@ func (s *Standing) readyWork(w *work) {
 			continue
 		}
 		p.record(h, w, st.current.HostPorts)
+		if st.current.Holds {
+			a.uses(w, h)
+		}
 		if p.allows(w, h, true) == passes {
 			a.slow = true // it stands where it might be kept
 		}
 	}
-	if len(at) > 1 {
-		a.slow = true
-	}
-	for _, v := range w.shared {
-		a.slow = a.slow || len(p.homes[v]) > 1
-	}
 	if w.seated < len(w.seats) {
 		a.waiting = append(a.waiting, w)
 	}
+}
+
+// uses notes that a workload's volumes are used on a host.
+func (a *asking) uses(w *work, h *host) {
+	for _, v := range w.shared {
+		if !slices.Contains(a.used[v], h.Name) {
+			a.used[v] = append(a.used[v], h.Name)
+		}
+	}
+}
+
+// unsettled reports whether a volume that is one thing would be somewhere else, were everything placed again: it is on
+// several hosts, or only what is not wanted any more holds it where it is.
+func (s *Standing) unsettled() bool {
+	for v, home := range s.pass.homes {
+		used := s.asking.used[v]
+		declared := len(s.in.Volumes[VolumeKey{Volume: v}]) > 0
+		if len(home) > 1 || len(used) > 1 || !declared && len(home) > 0 && !slices.Equal(home, used) {
+			return true
+		}
+	}
+	return false
 }
 
 // losable returns the hosts that can be lost, by name.
@@ -187,16 +210,20 @@ func (s *Standing) lose(lost []*host) {
 }
 
 // rank sets every workload's turn, where affinities between workloads leave no other way: the loss may have changed how
-// many hosts each has to choose from.
+// many hosts each has to choose from. Mostly it has not changed who has fewer.
 func (s *Standing) rank() {
 	p := s.pass
-	if !slices.ContainsFunc(p.order, (*work).nearAny) {
+	if p.listed == nil {
 		return
 	}
 	for _, w := range p.order {
 		p.join(w)
 	}
-	for i, w := range inTurn(slices.Clone(p.order)) {
+	order := p.order
+	if !slices.IsSortedFunc(p.listed, compareTurns) {
+		order = inTurn(slices.Clone(p.listed))
+	}
+	for i, w := range order {
 		w.ask.turn = i
 	}
 	p.journal.ranked = true

@@ -18,9 +18,12 @@ func (p *pass) setOrder() {
 		}
 	}
 	p.order = inTurn(all)
+	if slices.ContainsFunc(all, (*work).nearAny) {
+		p.listed = all
+	}
 }
 
-// inTurn sorts workloads by their turns.
+// inTurn sorts workloads by their turns. It returns another slice where affinities have a say.
 func inTurn(all []*work) []*work {
 	slices.SortFunc(all, compareTurns)
 	if slices.ContainsFunc(all, (*work).nearAny) {

@@ -19,6 +19,7 @@ type pass struct {
 	works   []*work // by name
 	byWork  map[fleet.WorkloadName]*work
 	order   []*work // in which workloads are filled; nil until somebody is pending
+	listed  []*work // the same as it would be without affinities to workloads; nil: there are none
 	volumes map[fleet.VolumeName]fleet.Volume
 	homes   map[fleet.VolumeName][]fleet.HostName // of volumes that are one thing; none: not yet used
 	strays  []stray                               // frozen and no longer declared; by replica

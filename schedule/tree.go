@@ -19,63 +19,91 @@ type node struct {
 }
 
 // grow returns a tree of the hosts that may take one more replica of w. It takes O(hosts). What it holds is good until the
-// next one is grown, unless keep asks for memory of its own.
+// next one is grown, unless keep asks for memory of its own; then hosts can be found in it, too.
 func (p *pass) grow(w *work, keep bool) *tree {
 	t := &tree{p: p, w: w, sh: p.shapeOf(w.Placement.Spread)}
 	t.nodes = make([]node, len(t.sh.nodes))
 	w.count.each(func(h int, n int32) { t.counted(h, n) })
+	var at []int32
+	if keep {
+		at = make([]int32, len(p.hosts))
+		for i := range at {
+			at[i] = -1
+		}
+	}
 	if len(t.sh.labels) == 0 {
-		keys := p.buffer(keep)
-		p.candidates(w, func(h *host) { keys = append(keys, p.key(w, h)) })
-		heapify(keys)
-		t.nodes[0].pool.keys = keys
-		t.order()
+		l := &t.nodes[0].pool
+		l.keys, l.at = p.buffer(keep), at
+		p.candidates(w, func(h *host) { l.keys = append(l.keys, p.key(w, h)) })
+		l.heapify()
 		return t
 	}
 	sizes := make([]int32, len(t.nodes))
 	p.candidates(w, func(h *host) { sizes[t.sh.leafOf[h.index]]++ })
 	keys := p.buffer(keep)
 	for n, size := range sizes {
-		at := len(keys)
-		keys = keys[:at+int(size)]
-		t.nodes[n].pool.keys = keys[at:at:len(keys)]
+		from := len(keys)
+		keys = keys[:from+int(size)]
+		t.nodes[n].pool = pool{keys: keys[from:from:len(keys)], at: at}
 	}
 	p.candidates(w, func(h *host) {
 		l := &t.nodes[t.sh.leafOf[h.index]].pool
 		l.keys = append(l.keys, p.key(w, h))
 	})
 	for n := range t.nodes {
-		heapify(t.nodes[n].pool.keys)
+		t.nodes[n].pool.heapify()
 	}
 	t.order()
 	return t
 }
 
-// treeFor returns a tree of a workload's hosts as things stand: in a question one laid over that of the standing
-// placement, if there is one and little has changed since.
+// treeFor returns a tree of a workload's hosts as things stand: in a question the one of the standing placement, brought
+// up to date, if there is one and little has changed since.
 func (p *pass) treeFor(w *work) *tree {
 	if p.journal == nil || w.base == nil || 4*len(p.journal.touched) > len(p.hosts) {
 		return p.grow(w, false)
 	}
-	t := &tree{p: p, w: w, sh: w.base.sh, nodes: make([]node, len(w.base.nodes))}
-	for i := range t.nodes {
-		b := &w.base.nodes[i]
-		t.nodes[i].count = b.count
-		t.nodes[i].pool = pool{keys: b.pool.keys, asked: true}
-		if len(b.pool.keys) > 0 {
-			t.nodes[i].pool.walk = append(t.nodes[i].pool.walk, 0)
-		}
-	}
+	w.ask.synced = true
 	for _, d := range w.ask.deltas {
-		t.counted(d.host, d.by)
+		w.base.counted(d.host, d.by)
+		w.base.changed(w.base.sh.leafOf[d.host])
 	}
 	for _, h := range p.journal.touched {
-		if p.allows(w, h, false) == passes {
-			t.nodes[t.sh.leafOf[h.index]].pool.add(p.key(w, h))
-		}
+		w.base.sync(h)
 	}
-	t.order()
-	return t
+	return w.base
+}
+
+// sync brings a tree up to date with one host. It is a tree that was grown to be kept.
+func (t *tree) sync(h *host) {
+	leaf := t.sh.leafOf[h.index]
+	l := &t.nodes[leaf].pool
+	at, allowed := l.at[h.index], t.p.allows(t.w, h, false) == passes
+	switch {
+	case at >= 0 && allowed:
+		l.rekey(int(at), t.p.key(t.w, h))
+	case at >= 0:
+		l.remove(int(at))
+	case allowed:
+		l.add(t.p.key(t.w, h))
+	default:
+		return
+	}
+	t.changed(leaf)
+}
+
+// restore undoes what a question has done to the tree of a workload. All else is undone already.
+func (t *tree) restore(touched []*host) {
+	for _, d := range t.w.ask.deltas {
+		t.counted(d.host, -d.by)
+		t.changed(t.sh.leafOf[d.host])
+	}
+	for _, h := range touched {
+		t.sync(h)
+	}
+	for _, h := range t.w.ask.dropped {
+		t.sync(h)
+	}
 }
 
 // buffer returns room for a key of every host.
@@ -100,13 +128,9 @@ func (t *tree) counted(host int, by int32) {
 func (t *tree) order() {
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := int32(i)
-		if t.sh.leaf(n) {
-			t.nodes[n].pool.refresh(t.p.hosts)
-		} else {
-			k := t.nodes[n].kids
-			for i := len(k)/2 - 1; i >= 0; i-- {
-				t.down(k, i)
-			}
+		k := t.nodes[n].kids
+		for i := len(k)/2 - 1; i >= 0; i-- {
+			t.down(k, i)
 		}
 		t.nodes[n].pos = -1
 		if up := t.sh.nodes[n].parent; up >= 0 && t.open(n) {
@@ -119,12 +143,12 @@ func (t *tree) order() {
 // open reports whether a host below takes one more, as far as is known.
 func (t *tree) open(n int32) bool {
 	if t.sh.leaf(n) {
-		return t.nodes[n].pool.from != fromNone
+		return len(t.nodes[n].pool.keys) > 0
 	}
 	return len(t.nodes[n].kids) > 0
 }
 
-// front returns the leaf with the host to fill next, which is its pool's best. ok is false where there is none.
+// front returns the leaf with the host to fill next, which is in front of its pool. ok is false where there is none.
 func (t *tree) front() (leaf int32, ok bool) {
 	if !t.open(0) {
 		return 0, false
@@ -144,7 +168,7 @@ func (t *tree) before(a, b int32) bool {
 		case x.count != y.count:
 			return x.count < y.count
 		case t.sh.leaf(a):
-			return x.pool.best.less(&y.pool.best)
+			return x.pool.keys[0].less(&y.pool.keys[0])
 		}
 		a, b = x.kids[0], y.kids[0]
 	}
@@ -185,7 +209,6 @@ func (t *tree) up(k []int32, i int) {
 
 // changed restores the order from a leaf whose pool or count has changed up to the root.
 func (t *tree) changed(n int32) {
-	t.nodes[n].pool.refresh(t.p.hosts)
 	for up := t.sh.nodes[n].parent; up >= 0; n, up = up, t.sh.nodes[up].parent {
 		kids := &t.nodes[up].kids
 		pos, open := t.nodes[n].pos, t.open(n)
@@ -213,7 +236,7 @@ func (t *tree) changed(n int32) {
 
 // arrived notes a replica on the best host of a leaf.
 func (t *tree) arrived(leaf int32, h *host) {
-	t.nodes[leaf].pool.rekey(t.p.key(t.w, h))
+	t.nodes[leaf].pool.rekey(0, t.p.key(t.w, h))
 	t.counted(h.index, 1)
 	t.changed(leaf)
 }
@@ -225,5 +248,14 @@ func (t *tree) reopened(h *host, takes bool) {
 		t.nodes[leaf].pool.add(t.p.key(t.w, h))
 	}
 	t.counted(h.index, 1)
+	t.changed(leaf)
+}
+
+// drop gives the best host of a leaf up: it does not take the replica, and will not take the next.
+func (t *tree) drop(leaf int32, h *host) {
+	if t == t.w.base {
+		t.w.ask.dropped = append(t.w.ask.dropped, h)
+	}
+	t.nodes[leaf].pool.remove(0)
 	t.changed(leaf)
 }
