@@ -33,7 +33,6 @@ type block struct {
 	labels []label
 	def    hcl.Range // from the kind to the last label
 	body   *body
-	scope  *hcl.EvalContext
 }
 
 type label struct {

@@ -24,7 +24,6 @@ type evaluation struct {
 	out      *Desired
 	defaults hostDefaults
 	replicas int
-	ports    map[fleet.Addr]hcl.Range
 	wishes   []wish
 }
 

@@ -45,7 +45,7 @@ func (e *evaluation) readDefaults() {
 func (e *evaluation) host(i *instance) cty.Value {
 	h := fleet.Host{Name: fleet.HostName(i.name), SSH: e.defaults.ssh, Engine: e.defaults.engine}
 	if len(e.out.Fleet.Hosts) >= maxHosts {
-		e.c.meter.fail("The configuration has more than %d hosts.", maxHosts)
+		_ = e.c.meter.fail("The configuration has more than %d hosts.", maxHosts)
 		return cty.DynamicVal
 	}
 	h.Address = i.address()

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/stowage-run/stowage/diag"
 )
 
@@ -199,8 +197,4 @@ func sentence(s string) string {
 		s += "."
 	}
 	return s
-}
-
-func startOf(file string) hcl.Range {
-	return hcl.Range{Filename: file, Start: hcl.InitialPos, End: hcl.InitialPos}
 }

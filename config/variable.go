@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,7 +100,7 @@ func (v *variable) convert(val cty.Value, at hcl.Range, what string) (cty.Value,
 
 // describeConversion tells where inside a value a conversion failed.
 func describeConversion(err error) string {
-	if pe, ok := err.(cty.PathError); ok && len(pe.Path) > 0 {
+	if pe, ok := errors.AsType[cty.PathError](err); ok && len(pe.Path) > 0 {
 		return formatPath(pe.Path) + ": " + pe.Error()
 	}
 	return err.Error()

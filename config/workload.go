@@ -35,7 +35,7 @@ func (e *evaluation) workload(i *instance) cty.Value {
 	i.scale(&w)
 	e.replicas += w.Replicas
 	if e.replicas > maxAllReplicas {
-		e.c.meter.fail("The workloads have more than %d replicas together.", maxAllReplicas)
+		_ = e.c.meter.fail("The workloads have more than %d replicas together.", maxAllReplicas)
 	}
 	w.PullPolicy = fleet.PullPolicy(i.choice("pull_policy", string(fleet.PullMissing), string(fleet.PullMissing), string(fleet.PullAlways), string(fleet.PullNever)))
 	w.StopTimeout = i.duration("stop_timeout", defaultStop)

@@ -62,10 +62,10 @@ func comparison(attribute string, op Operator, values []string) string {
 	for i, v := range values {
 		quoted[i] = strconv.Quote(v)
 	}
-	switch {
-	case op == "":
+	switch op {
+	case "":
 		return attribute
-	case op == OpIn || op == OpNotIn:
+	case OpIn, OpNotIn:
 		return fmt.Sprintf("%s %s [%s]", attribute, op, strings.Join(quoted, ", "))
 	}
 	return fmt.Sprintf("%s %s %s", attribute, op, strings.Join(quoted, ", "))
