@@ -175,7 +175,8 @@ func (s *Store) outcome(f *os.File, before metas, tx *bbolt.Tx, err error) error
 		}
 	}
 	s.setSound(metas{})
-	return fmt.Errorf("write %s: %v", s.Path(), err)
+	// Not wrapped: the class would say that nothing was written.
+	return errors.New("write " + s.Path() + ": " + err.Error())
 }
 
 // growth returns the cause of a commit's error. bbolt's error of a file that may not grow is text
