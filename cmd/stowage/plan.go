@@ -15,6 +15,7 @@ import (
 
 func newPlan(a *app) *cobra.Command {
 	var f planningFlags
+	var q supposeFlags
 	var out string
 	var shape formatFlags
 	var detailed bool
@@ -23,6 +24,9 @@ func newPlan(a *app) *cobra.Command {
 		Short: "Show what would change",
 		Long: `Looks at every host and shows what 'stowage apply' would change, to whom and why.
 Nothing is changed, and no lock is taken.
+
+With -lose, -lose-label, -drain and -add-host, which may be combined, it says instead what would
+happen: what would move where, what would have no place, and how full the hosts would be.
 
 Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.`,
 		Args: args(0, 0, "no argument; the configuration is that of the directory, or of -chdir=DIR"),
@@ -36,6 +40,12 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 				return err
 			}
 			o.Stowage = as == formatSVG
+			if o.Suppose, err = q.supposition(cmd); err != nil {
+				return err
+			}
+			if o.Suppose != nil && (out != "" || o.Mode != plan.Normal) {
+				return usageError(cmd, "-lose, -lose-label, -drain and -add-host ask a question: with -out, -destroy or -refresh-only there is no answer")
+			}
 			ctx := cmd.Context()
 			s, err := a.openSession(ctx, &f.variableFlags)
 			if err != nil {
@@ -61,7 +71,7 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 				if err := s.savePlan(cmd, p, out, as != formatText); err != nil {
 					return err
 				}
-			} else if !p.Empty() && as == formatText && a.env("STOWAGE_IN_AUTOMATION") == "" {
+			} else if !p.Empty() && p.WhatIf == nil && as == formatText && a.env("STOWAGE_IN_AUTOMATION") == "" {
 				fmt.Fprintf(a.out, "\n%s 'stowage apply' plans anew and asks; to carry out exactly this plan, save it with -out=FILE.\n", a.color().dim("Note:"))
 			}
 			if detailed && !p.Empty() {
@@ -71,6 +81,7 @@ Exit status: 0 done; 1 error; with -detailed-exitcode 2 where there are changes.
 		},
 	}
 	f.add(cmd, true)
+	q.define(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan in `FILE`, for 'stowage apply FILE'")
 	shape.define(cmd, "write one JSON object a line: -format=json")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes")
