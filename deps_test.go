@@ -84,6 +84,7 @@ const allowed = `
 
 	# Benchmarks see all there is to measure, and the bare API beside it.
 	reconcile < bench;
+	fleet, schedule < bench/nomad;
 	fleet, providers, providers/docker, providers/remote/ssh < bench/compare;
 	internal/testfleet, internal/webimage, DOCKER, SYNC < bench/compare;
 `
