@@ -34,7 +34,7 @@ func after(in Input, a fleet.Assignment) *slow {
 			}
 			t.bound = append(t.bound, k)
 		}
-		s.placed = append(s.placed, t)
+		s.add(t)
 	}
 	return s
 }
@@ -108,7 +108,7 @@ func checkDisplaced(rt *rapid.T, in Input, a fleet.Assignment, displaced []fleet
 }
 
 func TestRefusalsAreRight(t *testing.T) {
-	for name, place := range map[string]placer{"slow": slowPlace} {
+	for name, place := range map[string]placer{"slow": slowPlace, "Place": Place} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				text := drawMix(rt, everything)

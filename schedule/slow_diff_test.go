@@ -38,9 +38,10 @@ func newOutcome() outcome {
 
 // shortNames are what the filters are called in slow.
 var shortNames = map[string]string{
-	"not in placement.hosts": "hosts", "without the wanted labels": "labels", "of another architecture": "arch",
-	"cordoned": "cordoned", "drained": "drained", "unreachable": "unreachable", "without the volume": "volume",
-	"with the port taken": "port", "at max_per_host": "max_per_host",
+	"not in placement.hosts": "hosts", "without the wanted labels": "labels", "that does not meet a constraint": "constraint",
+	"of another architecture": "arch", "without a device": "devices", "cordoned": "cordoned", "drained": "drained", "lost": "lost",
+	"unreachable": "unreachable", "barred until a lost host is back": "barred",
+	"without the volume": "volume", "with the port taken": "port", "at max_per_host": "max_per_host",
 	"short of cpu": "cpu", "short of memory": "memory", "short of gpus": "gpus",
 }
 
@@ -100,8 +101,8 @@ func (s *slow) outcome() outcome {
 	return out
 }
 
-// why counts the hosts that reject a seat, in the order of the filters. Those of a refused replica of a global workload
-// are counted for all of its seats together.
+// why counts the hosts that reject a seat, in the order of the filters. The seats of a global workload have one each, and
+// are counted together where they wait for room, and where they do not.
 func (s *slow) why(t *slowSeat) []string {
 	n := map[string]int{}
 	for _, h := range s.hosts {
@@ -111,12 +112,14 @@ func (s *slow) why(t *slowSeat) []string {
 	}
 	if t.target != nil {
 		for _, o := range s.pending(t.work) {
-			n[s.rejects(o, o.target)]++
+			if s.outranked(o) == s.outranked(t) {
+				n[s.rejects(o, o.target)]++
+			}
 		}
 	}
 	var out []string
 	for _, f := range []string{
-		"hosts", "labels", "constraint", "arch", "devices", "cordoned", "drained", "lost", "unreachable", "volume", "port",
+		"hosts", "labels", "constraint", "arch", "devices", "cordoned", "drained", "lost", "unreachable", "barred", "volume", "port",
 		"max_per_host", "cpu", "memory", "gpus",
 	} {
 		if n[f] > 0 {
@@ -128,7 +131,7 @@ func (s *slow) why(t *slowSeat) []string {
 
 func (s *slow) loadLine(h *fleet.Host) fleet.Load {
 	room, known := s.room(h)
-	l := fleet.Load{Host: h.Name, Capacity: room, After: s.used(h), Replicas: s.replicas(h), Unlimited: !known.cpu && !known.memory}
+	l := fleet.Load{Host: h.Name, Capacity: room, After: s.usedOn(h), Replicas: s.replicas(h), Unlimited: !known.cpu && !known.memory}
 	for _, id := range slices.Collect(maps.Keys(s.in.Current)) {
 		if c := s.in.Current[id]; c.Host == h.Name {
 			l.Before = l.Before.Add((&slowSeat{work: s.work(id.Workload), frozen: true, current: &c}).reserve())
@@ -140,7 +143,7 @@ func (s *slow) loadLine(h *fleet.Host) fleet.Load {
 // TestPlaceIsTheSlowPlace compares everything but words.
 func TestPlaceIsTheSlowPlace(t *testing.T) {
 	for name, m := range map[string]mix{
-		"plain": {}, "ties": {ties: true},
+		"plain": {}, "ties": {ties: true}, "rich": {rich: true}, "ranks": {ranks: true, ties: true}, "everything": everything,
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {

@@ -64,7 +64,7 @@ func (s *slow) mayDisplace(t, v *slowSeat) bool {
 	if v.frozen || v.work.Mode == fleet.Global || v.work.Exclusive || !s.in.Hosts[v.at].Known {
 		return false
 	}
-	holds := v.current != nil && v.current.Holds && v.current.Host == v.at
+	holds := v.current != nil && v.current.Holds && len(s.shared(v.work))+len(s.own(v.work)) > 0
 	return !holds && v.work.Placement.Rank() < t.work.Placement.Rank()
 }
 

@@ -18,6 +18,9 @@ func (s *slow) rejects(t *slowSeat, h *fleet.Host) string {
 	if f := s.forbids(t.work, h, stands); f != "" {
 		return f
 	}
+	if s.waitsForHost(t) {
+		return "barred"
+	}
 	for _, hosts := range s.ties(t) {
 		if !slices.Contains(hosts, h.Name) {
 			return "volume"
@@ -153,8 +156,8 @@ func (s *slow) room(h *fleet.Host) (fleet.Resources, bounds) {
 	return fleet.Resources{CPU: max(c.CPU, 0), Memory: max(c.Memory, 0), GPUs: max(c.GPUs, 0)}, known
 }
 
-// used adds up what is placed on a host.
-func (s *slow) used(h *fleet.Host) fleet.Resources {
+// usedOn adds up what is placed on a host.
+func (s *slow) usedOn(h *fleet.Host) fleet.Resources {
 	var sum fleet.Resources
 	for _, t := range s.placed {
 		if t.at == h.Name {
@@ -175,7 +178,7 @@ func (t *slowSeat) reserve() fleet.Resources {
 // short names what a host has too little of, for more beyond what is placed and extra.
 func (s *slow) short(h *fleet.Host, extra, more fleet.Resources) string {
 	room, known := s.room(h)
-	all := s.used(h).Add(extra).Add(more)
+	all := s.usedOn(h).Add(extra).Add(more)
 	switch {
 	case known.cpu && more.CPU > 0 && all.CPU > room.CPU:
 		return "cpu"
@@ -240,7 +243,7 @@ func sameLabel(a, b *fleet.Host, label string) bool {
 func (s *slow) affinity(w *fleet.Workload, h *fleet.Host) (sum int) {
 	for _, a := range w.Placement.Affinities {
 		name, isWorkload := strings.CutPrefix(a.Attribute, "workload.")
-		if isWorkload && s.hasAny(fleet.WorkloadName(name), h) ||
+		if isWorkload && name != string(w.Name) && s.hasAny(fleet.WorkloadName(name), h) ||
 			!isWorkload && s.meets(h, fleet.Constraint{Attribute: a.Attribute, Operator: a.Operator, Values: a.Values}, false) {
 			sum += a.Weight
 		}
@@ -265,7 +268,7 @@ func (s *slow) replicas(h *fleet.Host) (n int) {
 func (s *slow) load(w *fleet.Workload, h *fleet.Host) float64 {
 	room, known := s.room(h)
 	known.gpus = known.gpus && w.Reserve.GPUs > 0
-	return fullest(s.used(h).Add(w.Reserve), room, known)
+	return fullest(s.usedOn(h).Add(w.Reserve), room, known)
 }
 
 func fullest(n, of fleet.Resources, known bounds) float64 {

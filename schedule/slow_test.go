@@ -18,6 +18,7 @@ type slow struct {
 	works  []*fleet.Workload // by name
 	seats  []*slowSeat       // by workload and slot
 	placed []*slowSeat       // those with a host or on an undeclared one, in the order in which they got it
+	used   []slowUse         // of volumes; who is displaced has used them all the same
 	gone   map[fleet.ReplicaID]bool
 }
 
@@ -34,6 +35,12 @@ type slowSeat struct {
 	bound   []slowPort // ports, and those in the way that are not published
 	changed bool       // it has a reason
 	ousted  bool       // it was displaced
+}
+
+// slowUse is a workload that was placed on a host.
+type slowUse struct {
+	work *fleet.Workload
+	at   fleet.HostName
 }
 
 // slowPort is one port on one address. An empty protocol is all of them, an empty bind all addresses.
@@ -134,7 +141,7 @@ func (s *slow) freeze() {
 			t.bound = append(t.bound, p)
 		}
 		s.seats = append(s.seats, t)
-		s.placed = append(s.placed, t)
+		s.add(t)
 	}
 }
 
@@ -183,12 +190,21 @@ func (s *slow) put(t *slowSeat, h *fleet.Host) {
 	t.ports, t.bound = s.choosePorts(t, h)
 	t.changed = t.current == nil || t.current.Host != h.Name || s.lostPort(t, h)
 	t.at = h.Name
+	s.add(t)
+}
+
+func (s *slow) add(t *slowSeat) {
 	s.placed = append(s.placed, t)
+	if t.work != nil && s.host(t.at) != nil {
+		s.used = append(s.used, slowUse{t.work, t.at})
+	}
 }
 
 // order is the order in which workloads are placed.
 func (s *slow) order() []*fleet.Workload {
-	left := slices.DeleteFunc(slices.Clone(s.works), func(w *fleet.Workload) bool { return s.in.Frozen[w.Name] })
+	left := slices.DeleteFunc(slices.Clone(s.works), func(w *fleet.Workload) bool {
+		return !slices.ContainsFunc(s.seats, func(t *slowSeat) bool { return t.work == w && !t.frozen })
+	})
 	var out []*fleet.Workload
 	for len(left) > 0 {
 		// The highest rank is first. Of that, those that wish for nobody who is still to come; if all do, the first by name.

@@ -198,12 +198,9 @@ func (s *slow) home(v fleet.VolumeName) []fleet.HostName {
 			}
 		}
 	}
-	for _, t := range s.placed {
-		if t.work == nil || s.host(t.at) == nil || !slices.Contains(s.shared(t.work), v) {
-			continue
-		}
-		if len(home) == 0 || slices.Contains(home, t.at) {
-			return []fleet.HostName{t.at}
+	for _, u := range s.used {
+		if slices.Contains(s.shared(u.work), v) && (len(home) == 0 || slices.Contains(home, u.at)) {
+			return []fleet.HostName{u.at}
 		}
 	}
 	return home
@@ -216,9 +213,6 @@ func (s *slow) ties(t *slowSeat) [][]fleet.HostName {
 		return [][]fleet.HostName{{t.current.Host}}
 	}
 	var out [][]fleet.HostName
-	if s.waitsForHost(t) {
-		out = append(out, []fleet.HostName{t.current.Host})
-	}
 	for _, v := range own {
 		if at := s.in.Volumes[VolumeKey{v, t.id}]; len(at) > 0 {
 			out = append(out, at)
@@ -234,7 +228,7 @@ func (s *slow) ties(t *slowSeat) [][]fleet.HostName {
 
 // waitsForHost reports whether a seat stood on a lost host and may not be in two places.
 func (s *slow) waitsForHost(t *slowSeat) bool {
-	return t.current != nil && t.target == nil && t.work.Exclusive && s.in.Hosts[t.current.Host].Lost
+	return t.current != nil && t.work.Exclusive && s.in.Hosts[t.current.Host].Lost
 }
 
 // seatGlobal makes a seat for each host that a global workload is for. Who stands keeps the slot; a new host gets the
