@@ -14,6 +14,7 @@ type journal struct {
 	changes []change
 	touched []*host
 	homes   []former
+	left    []left
 	lost    []*host
 	works   []*work // that the question has to do with
 	turns   []*work // those whose turn is to come, in order
@@ -32,6 +33,26 @@ type change struct {
 type former struct {
 	volume fleet.VolumeName
 	hosts  []fleet.HostName
+}
+
+// left is a port of what has left a host. Its container is still there when others come, and so it is on record.
+type left struct {
+	host *host
+	port portKey
+}
+
+// noteLeft puts the ports of a replica that leaves its host on record. In the placement itself they are already.
+func (p *pass) noteLeft(w *work, s *seat) {
+	if p.journal == nil || s.host.lost {
+		return
+	}
+	t := &s.host.ports
+	p.eachBound(w, s, func(b bound) {
+		if isAuto(b.number) && !t.recorded.has(b.portKey) {
+			t.recorded.add(b.portKey)
+			p.journal.left = append(p.journal.left, left{s.host, b.portKey})
+		}
+	})
 }
 
 // asked is what the question at hand has done to one workload.
@@ -133,6 +154,9 @@ func (p *pass) undo() {
 		p.eachBound(c.work, c.seat, c.seat.host.ports.take)
 		p.reside(c.work, c.seat)
 		p.occupy(c.work, c.seat, c.work.Reserve)
+	}
+	for _, l := range j.left {
+		l.host.ports.recorded.remove(l.port)
 	}
 	for _, f := range slices.Backward(j.homes) {
 		p.homes[f.volume] = f.hosts

@@ -48,6 +48,14 @@ func (l *pool) put(i int, k key) {
 	}
 }
 
+// front returns the best key; its host is -1 where there is none.
+func (l *pool) front() key {
+	if len(l.keys) == 0 {
+		return key{host: -1}
+	}
+	return l.keys[0]
+}
+
 // heapify orders the keys.
 func (l *pool) heapify() {
 	for i, k := range l.keys {

@@ -14,6 +14,8 @@ type asking struct {
 	refused   map[fleet.ReplicaID]bool // in the placement
 	displaced map[fleet.ReplicaID]bool // those of them that had to make room
 	base      int                      // keys in base trees so far
+	unknown   bool                     // some hosts are not known
+	questions int                      // how many were asked
 	slow      bool                     // the placement is no fixed point in what concerns volumes or what was refused
 	waiting   []*work                  // with refused seats
 	used      map[fleet.VolumeName][]fleet.HostName
@@ -60,23 +62,23 @@ func (s *Standing) ready() {
 		p.setOrder()
 	}
 	for _, h := range p.hosts {
-		// What is gone holds no port any more when the question is asked; what stands in its stead does.
-		h.ports.recorded = h.ports.busy.clone()
+		h.ports.recorded = nil // what is gone holds no port when the question is asked
+		a.unknown = a.unknown || !h.facts.Known
 	}
 	for _, w := range p.works {
 		s.readyWork(w)
 	}
 	a.slow = a.slow || s.unsettled()
 	p.evicted = false
-	if len(p.hosts) > 0 {
-		p.residentsOf(p.hosts[0])
-	}
 }
 
 // readyWork makes a workload's seats those of a placement that has been carried out, and sees whether what is refused or
 // tied makes the short way unsafe.
 func (s *Standing) readyWork(w *work) {
 	p, a := s.pass, s.asking
+	if w.shared == nil && w.seated == len(w.seats) && (!a.unknown || len(w.wants) == 0) {
+		return // as nearly all are
+	}
 	if w.frozen {
 		for i := range w.seats {
 			if st := &w.seats[i]; st.host != nil {
@@ -172,15 +174,7 @@ func (s *Standing) tricky(lost []*host) bool {
 func (s *Standing) lose(lost []*host) {
 	p := s.pass
 	p.journal = &journal{lost: lost}
-	var leaving []resident
-	for _, h := range lost {
-		for _, r := range p.residentsOf(h) {
-			if !r.work.frozen {
-				leaving = append(leaving, r)
-			}
-		}
-	}
-	slices.SortFunc(leaving, func(a, b resident) int { return a.id().Compare(b.id()) })
+	leaving := s.leaving(lost)
 	for i, r := range leaving {
 		if (i == 0 || leaving[i-1].work != r.work) && !r.work.global {
 			s.baseTree(r.work) // of the placement as it is before anything changes
@@ -207,6 +201,37 @@ func (s *Standing) lose(lost []*host) {
 		p.journal.turns = p.journal.turns[1:]
 		s.turn(w)
 	}
+}
+
+// leaving lists what stands on the hosts and is not frozen, by replica. The first question looks at every seat, which is
+// cheaper than to note for all hosts who stands there; any other has that noted.
+func (s *Standing) leaving(lost []*host) []resident {
+	p := s.pass
+	var out []resident
+	s.asking.questions++
+	if p.residents == nil && s.asking.questions == 1 {
+		is := make([]bool, len(p.hosts))
+		for _, h := range lost {
+			is[h.index] = true
+		}
+		for _, w := range p.works {
+			for i := range w.seats {
+				if st := &w.seats[i]; !w.frozen && st.host != nil && is[st.host.index] {
+					out = append(out, resident{w, st})
+				}
+			}
+		}
+		return out // workloads and their seats are in order
+	}
+	for _, h := range lost {
+		for _, r := range p.residentsOf(h) {
+			if !r.work.frozen {
+				out = append(out, r)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b resident) int { return a.id().Compare(b.id()) })
+	return out
 }
 
 // rank sets every workload's turn, where affinities between workloads leave no other way: the loss may have changed how

@@ -148,17 +148,6 @@ func (s portSets) remove(k portKey) {
 	s[k.protocol][i/64] &^= 1 << (i % 64)
 }
 
-func (s portSets) clone() portSets {
-	out := slices.Clone(s)
-	for i, b := range out {
-		if b != nil {
-			c := *b
-			out[i] = &c
-		}
-	}
-	return out
-}
-
 // bound is a port that is taken on an address.
 type bound struct {
 	portKey

@@ -57,10 +57,13 @@ func (p *pass) grow(w *work, keep bool) *tree {
 	return t
 }
 
+// growing is how much more it costs to bring a tree up to date with a host, and back, than to grow it with one.
+const growing = 4
+
 // treeFor returns a tree of a workload's hosts as things stand: in a question the one of the standing placement, brought
 // up to date, if there is one and little has changed since.
 func (p *pass) treeFor(w *work) *tree {
-	if p.journal == nil || w.base == nil || 4*len(p.journal.touched) > len(p.hosts) {
+	if p.journal == nil || w.base == nil || growing*len(p.journal.touched) > len(p.hosts) {
 		return p.grow(w, false)
 	}
 	w.ask.synced = true
@@ -79,6 +82,7 @@ func (t *tree) sync(h *host) {
 	leaf := t.sh.leafOf[h.index]
 	l := &t.nodes[leaf].pool
 	at, allowed := l.at[h.index], t.p.allows(t.w, h, false) == passes
+	front := l.front()
 	switch {
 	case at >= 0 && allowed:
 		l.rekey(int(at), t.p.key(t.w, h))
@@ -86,10 +90,10 @@ func (t *tree) sync(h *host) {
 		l.remove(int(at))
 	case allowed:
 		l.add(t.p.key(t.w, h))
-	default:
-		return
 	}
-	t.changed(leaf)
+	if l.front() != front {
+		t.changed(leaf)
+	}
 }
 
 // restore undoes what a question has done to the tree of a workload. All else is undone already.

@@ -259,6 +259,7 @@ func (p *pass) vacate(w *work, s *seat) {
 // leave takes a seat's host away.
 func (p *pass) leave(w *work, s *seat) {
 	before := *s
+	p.noteLeft(w, s)
 	p.vacate(w, s)
 	s.host, s.ports = nil, nil
 	if p.journal != nil { // what is placed stands now, for the question
