@@ -49,6 +49,8 @@ func (m *maker) emit(w *work) {
 			m.emitCreate(s)
 		case s.action == Forget:
 			m.emitForget(s)
+		case s.action == "" && m.unproven(s):
+			m.emitProof(s)
 		case disrupts(s):
 			chain = append(chain, s)
 		case s.action == Update, s.action == Restart:

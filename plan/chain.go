@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
@@ -58,6 +59,7 @@ func (m *maker) batches(w *work, chain []*slot) []batch {
 		if i < canaries {
 			size = min(size, canaries-i)
 		}
+		w.forced = cmp.Or(w.forced, m.forced(chain[i], p, b.starts))
 		room := map[fleet.HostName]int{}
 		for ; i < len(chain) && len(b.slots) < size; i++ {
 			s := chain[i]
@@ -67,9 +69,33 @@ func (m *maker) batches(w *work, chain []*slot) []batch {
 			room[s.place.Host]++
 			b.slots = append(b.slots, s)
 		}
+		w.most = max(w.most, len(b.slots))
+		for _, s := range b.slots {
+			if b.starts && s.action == Replace {
+				w.starts++
+			}
+		}
 		out = append(out, b)
 	}
 	return out
+}
+
+// forced says why a slot that was to start before it stops cannot; empty: nothing forces it.
+func (m *maker) forced(s *slot, p policy, starts bool) string {
+	w := s.work.want
+	switch {
+	case starts || s.action != Replace || p.Order != fleet.StartFirst || p.Strategy == fleet.UpdateRecreate:
+		return ""
+	case w.Exclusive:
+		return "exclusive"
+	case overlapForbidden(w):
+		return "a volume that two could write at once"
+	case !m.mayOverlap(s):
+		return "a host port that only one can have"
+	case p.surge == 0:
+		return "max_surge 0"
+	}
+	return "no room for two on " + string(s.place.Host)
 }
 
 // startsFirst reports whether a slot's new container starts while its old one still runs.
@@ -122,6 +148,9 @@ func (m *maker) fitsTwice(s *slot, n int) bool {
 // batch waits until the one before it is up, and counts as healthy where that is asked for.
 func (m *maker) emitChain(w *work, chain []*slot) {
 	if len(chain) == 0 {
+		return
+	}
+	if chain = m.canaries(w, chain); len(chain) == 0 {
 		return
 	}
 	slices.SortStableFunc(chain, func(a, b *slot) int { return runningFirst(a) - runningFirst(b) })
@@ -224,13 +253,49 @@ func (m *maker) emitGate(s *slot) int {
 	if s.end < 0 || !gated(w) {
 		return s.end
 	}
-	g := &Gate{Health: w.Health, Healthy: w.Update.MinHealthyTime, Deadline: w.Update.HealthyDeadline, HostPort: w.Spec.NetworkMode == "host"}
+	up := &m.list[s.end]
+	proven := up.Record.PutReplica
+	if proven == nil {
+		proven = m.replicas.put(m.adopted(s))
+	}
+	rec := *proven
+	rec.Proven = true
+	s.end = m.step(s, Step{
+		Kind: KindGate, Host: up.Host, Container: up.Container, Instance: up.Instance, Gate: gateOf(w),
+		Record: Record{PutReplica: m.replicas.put(rec)},
+	}, s.end)
+	return s.end
+}
+
+// unproven reports whether a slot was brought up by a rollout that was cut off before it was seen to be healthy.
+func (m *maker) unproven(s *slot) bool {
+	rec, ok := m.snap.Rollouts[s.id.Workload]
+	return ok && rec.Under() && gated(s.work.want) && s.wanted() && s.have != nil && s.have.Presence == Seen && s.have.Recorded() &&
+		!s.have.Record.Proven && s.have.Record.Release >= rec.Release && s.have.Revision() == s.work.rev
+}
+
+// emitProof makes the rest of a rollout wait for a slot that a run which was cut off has brought up.
+func (m *maker) emitProof(s *slot) {
+	rec := m.adopted(s)
+	rec.Proven = true
+	s.reason = "was brought up by a run that was cut off"
+	s.end = m.step(s, Step{
+		Kind: KindGate, Host: s.have.Host, Container: m.named(s.have.Container), Gate: gateOf(s.work.want),
+		Record: Record{PutReplica: m.replicas.put(rec)},
+	})
+	s.work.before = append(s.work.before, s.end)
+}
+
+// gateOf is what a workload's replicas have to show.
+func gateOf(w *fleet.Workload) *Gate {
+	g := &Gate{
+		Health: w.Health, Healthy: w.Update.MinHealthyTime, Deadline: w.Update.HealthyDeadline,
+		Lenient: w.Update.OnFailure == fleet.FailureContinue, HostPort: w.Spec.NetworkMode == "host",
+	}
 	for _, p := range w.Spec.Ports {
 		if p.Name == w.Health.Port {
 			g.Port = p.Container
 		}
 	}
-	up := &m.list[s.end]
-	s.end = m.step(s, Step{Kind: KindGate, Host: up.Host, Container: up.Container, Instance: up.Instance, Gate: g}, s.end)
-	return s.end
+	return g
 }

@@ -159,18 +159,18 @@ func (m *maker) emitInPlace(s *slot) {
 	if s.fix.start || s.delta != nil && s.delta.restarts {
 		do(Step{Kind: KindStart})
 		s.end = last
+	}
+	if s.delta != nil {
+		rec := m.adopted(s)
+		rec.Revision, rec.Release = s.work.rev, m.plan.Release
+		if last < 0 { // nothing to send
+			last = m.step(s, Step{Kind: KindRecord, Host: s.have.Host})
+		}
+		m.list[last].Record.PutReplica = m.replicas.put(rec)
+	}
+	if s.end >= 0 {
 		s.work.before = append(s.work.before, m.emitGate(s))
 	}
-	if s.delta == nil {
-		return
-	}
-	rec := m.adopted(s)
-	rec.Revision, rec.Release = s.work.rev, m.plan.Release
-	if last < 0 { // nothing to send
-		m.step(s, Step{Kind: KindRecord, Host: s.have.Host, Record: Record{PutReplica: m.replicas.put(rec)}})
-		return
-	}
-	m.list[last].Record.PutReplica = m.replicas.put(rec)
 }
 
 // emitFixes undoes what somebody did to the container.

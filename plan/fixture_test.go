@@ -38,7 +38,7 @@ func newWorld() *world {
 			Meta:      state.Meta{ID: testFleet, Name: testName, SealKey: []byte("0123456789abcdef0123456789abcdef")},
 			Workloads: map[fleet.WorkloadName]fleet.Workload{}, Specs: map[fleet.Revision]fleet.Spec{},
 			Replicas: map[fleet.ReplicaID]state.Replica{}, Hosts: map[fleet.HostName]state.Host{},
-			Outputs: map[string]fleet.Output{}, Serials: map[state.Key]state.Serial{},
+			Outputs: map[string]fleet.Output{}, Rollouts: map[fleet.WorkloadName]state.Rollout{}, Serials: map[state.Key]state.Serial{},
 		},
 		view:    fleet.View{Hosts: map[fleet.HostName]fleet.Sighting{}},
 		answers: Answers{Registry: map[string]RegistryAnswer{}, Local: map[string]fleet.ObservedImage{}},

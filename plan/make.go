@@ -160,6 +160,11 @@ type work struct {
 	gone    []int // removals
 	removed int   // stands for gone; -1: not made
 	emitted bool
+	waits   bool // what is not a canary waits for a promotion
+
+	most   int    // slots in one batch
+	starts int    // slots whose new container starts first
+	forced string // what keeps others from that
 }
 
 // stopTimeout is how long a container of the workload may take to stop.

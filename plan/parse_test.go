@@ -118,6 +118,11 @@ func (w *world) parseRecord(text string) error {
 			in.Object = fleet.ContainerName(testName, r, in.Generation)
 			w.snap.Intents = append(w.snap.Intents, in)
 			note(state.IntentKey(in.Op))
+		case "rollout":
+			r, err := parseRollout(f)
+			w.snap.Rollouts[r.Workload] = r
+			note(state.RolloutKey(r.Workload))
+			return err
 		case "output":
 			w.snap.Outputs[f[1]] = fleet.Output{Name: f[1], Value: []byte(f[2])}
 		case "debt":
@@ -421,6 +426,10 @@ func parseWorkload(f []string) (fleet.Workload, error) {
 			s.Restart = fleet.Restart(v)
 		case "on":
 			w.Placement.Hosts = append(w.Placement.Hosts, fleet.HostName(v))
+		case "parallel", "surge", "unavailable", "order", "healthy", "canary", "strategy", "on_failure":
+			setUpdate(&w.Update, k, v)
+		case "exclusive":
+			w.Exclusive = true
 		case "read_only":
 			s.ReadOnly = true
 		case "rev", "spec":

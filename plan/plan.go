@@ -52,6 +52,7 @@ type Plan struct {
 	Drift    []Drift        `json:"drift,omitempty"`   // sorted by address
 	Steps    []Step         `json:"steps,omitempty"`   // Step.ID is the index; needs come before
 	Rollouts []Rollout      `json:"rollouts,omitempty"`
+	Held     []Held         `json:"held,omitempty"` // sorted by workload
 	Loads    []fleet.Load   `json:"loads,omitempty"`
 	Exposed  []Exposure     `json:"exposed,omitempty"`
 	Skipped  []Skipped      `json:"skipped,omitempty"` // hosts that did not answer, and what is owed to them
@@ -194,6 +195,7 @@ type Gate struct {
 	Healthy  time.Duration     `json:"healthy,omitempty"`   // for which it has to be healthy without a break
 	Deadline time.Duration     `json:"deadline,omitempty"`  // for all of it; 0: none but the check's own
 	HostPort bool              `json:"host_port,omitempty"` // the container shares its host's network
+	Lenient  bool              `json:"lenient,omitempty"`   // who does not pass is reported, and the rest goes on
 }
 
 // Container names a container that exists: by the id that an observation gave.
@@ -243,6 +245,21 @@ type Rollout struct {
 	OnFailure   fleet.OnFailure `json:"on_failure,omitempty"`
 	Good        *fleet.Workload `json:"good,omitempty"`
 	GoodRelease fleet.Release   `json:"good_release,omitempty"`
+
+	Goes     bool `json:"goes,omitempty"`     // on with one that was begun before
+	Back     bool `json:"back,omitempty"`     // it is the way back of one that failed
+	Canaries bool `json:"canaries,omitempty"` // it ends with these, and waits for a promotion
+}
+
+// Held is a workload that is left at what it was although something else is wanted: the revision that is wanted has failed
+// and has not changed since, or somebody has to say how to go on.
+type Held struct {
+	Workload fleet.WorkloadName  `json:"workload"`
+	Revision fleet.Revision      `json:"revision"`
+	Status   state.RolloutStatus `json:"status"`
+	Why      string              `json:"why"`
+	Release  fleet.Release       `json:"release"`                // that brought it
+	Good     fleet.Release       `json:"good_release,omitempty"` // what it was taken back to; 0: nothing
 }
 
 // Exposure is a port that becomes, or stops being, reachable from outside its host.

@@ -37,37 +37,68 @@ func (m *maker) rollouts() {
 		}
 		say("%d new", Create)
 		if len(anew) > 0 {
-			parts = append(parts, fmt.Sprintf("%d made anew elsewhere%s on %s", len(anew), inTurn(len(anew)), hostCounts(anew)))
+			parts = append(parts, fmt.Sprintf("%d made anew elsewhere%s on %s", len(anew), inTurn(len(anew), w.most), hostCounts(anew)))
 		}
 		say("%d started again", Restart)
 		say("%d changed in place", Update)
 		if restarts > 0 {
-			parts = append(parts, fmt.Sprintf("%d restarted or reloaded for new files%s", restarts, inTurn(restarts)))
+			parts = append(parts, fmt.Sprintf("%d restarted or reloaded for new files%s", restarts, inTurn(restarts, w.most)))
 		}
-		say("%d replaced"+inTurn(len(n[Replace]))+", stopped before its next generation starts,", Replace)
+		say("%d replaced"+inTurn(len(n[Replace]), w.most)+", "+order(w, len(n[Replace]))+",", Replace)
 		how := ", running there before it is removed here,"
 		if w.want != nil && overlapForbidden(w.want) {
 			how = ", stopped before it starts there because of its volume,"
 		}
-		say("%d moved"+inTurn(len(n[Move]))+how, Move)
+		say("%d moved"+inTurn(len(n[Move]), w.most)+how, Move)
 		switch {
 		case len(n[Delete]) > 0 && len(parts) > 0:
 			parts = append(parts, fmt.Sprintf("then %d removed", len(n[Delete])))
 		default:
 			say("%d removed", Delete)
 		}
+		r := m.goesOut(w)
+		if said := m.safety(w, r); said != "" {
+			parts = append(parts, said)
+		}
+		r.Workload, r.Text = w.name, strings.Join(parts, "; ")
 		if len(parts) > 0 {
-			m.plan.Rollouts = append(m.plan.Rollouts, Rollout{Workload: w.name, Text: strings.Join(parts, "; ")})
+			m.plan.Rollouts = append(m.plan.Rollouts, r)
 		}
 	}
 }
 
-// inTurn says that several go one after the other.
-func inTurn(n int) string {
-	if n > 1 {
+// inTurn says how many of several go at once.
+func inTurn(n, most int) string {
+	switch {
+	case n <= 1:
+		return ""
+	case most <= 1:
 		return " one at a time"
+	case most < n:
+		return fmt.Sprintf(" %d at a time", most)
 	}
-	return ""
+	return " all at once"
+}
+
+// order says which of the old and the new container of n replaced slots comes first, and what forces that.
+func order(w *work, n int) string {
+	s := "stopped before its next generation starts"
+	switch {
+	case n == 0:
+		return ""
+	case w.want.Update.Strategy == fleet.UpdateBlueGreen && w.starts >= n:
+		return "all of the next generation running before the first of the old one stops"
+	case w.want.Update.Strategy == fleet.UpdateRecreate:
+		return "all of the old generation stopped before the first of the next one starts"
+	case w.starts >= n:
+		return "the next generation started before the old one stops"
+	case w.starts > 0:
+		s = fmt.Sprintf("%d stopped before their next generation starts", n-w.starts)
+	}
+	if w.forced != "" {
+		s += ", and so down meanwhile (" + w.forced + ")"
+	}
+	return s
 }
 
 // host is where the slot will be, or was.
