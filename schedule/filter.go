@@ -33,7 +33,7 @@ const (
 // String is what a host is that the filter rejects.
 func (f filter) String() string {
 	return [filters]string{
-		"", "not in placement.hosts", "without the wanted labels", "that does not meet a constraint", "of another architecture",
+		"", "not in placement.hosts", "without the wanted labels", "not meeting a constraint", "of another architecture",
 		"without a device", "cordoned", "drained", "lost", "unreachable", "barred until a lost host is back", "without the volume",
 		"with the port taken", "at max_per_host", "short of cpu", "short of memory", "short of gpus",
 	}[f]

@@ -34,13 +34,90 @@ func TestFixtures(t *testing.T) {
 				if !ok {
 					t.Fatal("no --- line")
 				}
-				got := render(Place(parse(t, given)))
+				got := answers(t, given)
 				if d := cmp.Diff(strings.TrimSpace(want), strings.TrimSpace(got)); d != "" {
 					t.Errorf("Place (-want +got):\n%s", d)
 				}
 			})
 		}
 	}
+}
+
+// answers places what is given, and answers the questions that are asked of it, a line each:
+//
+//	ask lose web1,web2
+//	ask survival
+//	ask why web[0]
+func answers(t *testing.T, given string) string {
+	var lines []string
+	var questions [][]string
+	for _, line := range strings.Split(given, "\n") {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "ask" {
+			questions = append(questions, words[1:])
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	s := Stand(parse(t, strings.Join(lines, "\n")))
+	var b strings.Builder
+	if len(questions) == 0 {
+		return render(s.Assignment())
+	}
+	for _, q := range questions {
+		switch q[0] {
+		case "lose":
+			var hosts []fleet.HostName
+			for _, h := range strings.Split(q[1], ",") {
+				hosts = append(hosts, fleet.HostName(h))
+			}
+			d := s.Lose(hosts)
+			fmt.Fprintf(&b, "lose %s\n%s", q[1], render(fleet.Assignment{Placed: d.Placed, Refused: d.Refused, Displaced: d.Displaced}))
+		case "survival":
+			b.WriteString(renderSurvival(s.Survival()))
+		case "why":
+			b.WriteString(renderWhy(s, q[1]))
+		default:
+			t.Fatalf("unknown question %q", q)
+		}
+	}
+	return b.String()
+}
+
+func renderSurvival(v fleet.Survival) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "survival of %d hosts, labels %v\n", v.Hosts, v.Labels)
+	for _, l := range v.Losses {
+		fmt.Fprintf(&b, "loss %s %v", strings.TrimSuffix(l.Label+"="+l.Value, "="), l.Hosts)
+		if len(l.Down) > 0 {
+			fmt.Fprintf(&b, " down %v", l.Down)
+		}
+		b.WriteByte('\n')
+		for _, r := range l.Refused {
+			fmt.Fprintf(&b, "  %s\n", Explain(r))
+		}
+	}
+	return b.String()
+}
+
+func renderWhy(s *Standing, replica string) string {
+	id, _ := fleet.Addr("workload." + replica).Replica()
+	w, ok := s.Why(id)
+	if !ok {
+		return "why " + replica + ": unknown\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "why %s at %q from %q (%s), %d fit\n", replica, w.Host, w.From, w.Reason, w.Fitting)
+	for _, f := range w.Filters {
+		fmt.Fprintf(&b, "  not %s\n", ExplainFilter(f))
+	}
+	for _, x := range w.Scores {
+		fmt.Fprintf(&b, "  %s", x.Host)
+		for _, t := range x.Terms {
+			fmt.Fprintf(&b, "; %s %s", t.Name, t.Value)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // render writes an assignment, one line a thing. Loads are left out unless something is reserved.
@@ -58,6 +135,9 @@ func render(a fleet.Assignment) string {
 			fmt.Fprintf(&b, " (%s)", p.Reason)
 		}
 		b.WriteByte('\n')
+	}
+	for _, g := range a.Displaced {
+		fmt.Fprintf(&b, "out %s %s (%s)\n", short(g.Replica), g.Host, g.Reason)
 	}
 	for _, g := range a.Gone {
 		fmt.Fprintf(&b, "gone %s %s (%s)\n", short(g.Replica), g.Host, g.Reason)
