@@ -38,6 +38,7 @@ const allowed = `
 	COMMAND  = github.com/google/uuid github.com/kevinburke/ssh_config
 	TERM     = golang.org/x/term
 	BACKOFF  = github.com/cenkalti/backoff/v5
+	GRPC     = google.golang.org/grpc
 	SYNC     = golang.org/x/sync
 	SYS      = golang.org/x/sys
 	TEST     = github.com/google/go-cmp pgregory.net/rapid go.uber.org/goleak golang.org/x/tools/txtar
