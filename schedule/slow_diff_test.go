@@ -38,7 +38,7 @@ func newOutcome() outcome {
 
 // shortNames are what the filters are called in slow.
 var shortNames = map[string]string{
-	"not in placement.hosts": "hosts", "without the wanted labels": "labels", "that does not meet a constraint": "constraint",
+	"not in placement.hosts": "hosts", "without the wanted labels": "labels", "not meeting a constraint": "constraint",
 	"of another architecture": "arch", "without a device": "devices", "cordoned": "cordoned", "drained": "drained", "lost": "lost",
 	"unreachable": "unreachable", "barred until a lost host is back": "barred",
 	"without the volume": "volume", "with the port taken": "port", "at max_per_host": "max_per_host",
