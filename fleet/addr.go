@@ -7,7 +7,7 @@ import (
 )
 
 // Addr is the address of a declared object or of a replica, as people type it:
-// host.web1, host.edge["a"], workload.web, workload.web[2], volume.data, network.app.
+// host.web1, host.edge["a"], workload.web, workload.web[2], job.migrate, volume.data, network.app.
 //
 // For a workload declared with count or for_each the instance key comes first:
 // workload.api["a"][2] is slot 2 of the instance "a".
@@ -20,6 +20,7 @@ type Kind string
 const (
 	KindHost     Kind = "host"
 	KindWorkload Kind = "workload"
+	KindJob      Kind = "job" // a workload that runs to completion
 	KindVolume   Kind = "volume"
 	KindNetwork  Kind = "network"
 	KindOutput   Kind = "output"
@@ -30,6 +31,9 @@ func HostAddr(n HostName) Addr { return Addr("host." + string(n)) }
 
 // WorkloadAddr returns the address of a workload.
 func WorkloadAddr(n WorkloadName) Addr { return Addr("workload." + string(n)) }
+
+// JobAddr returns the address of a job.
+func JobAddr(n WorkloadName) Addr { return Addr("job." + string(n)) }
 
 // VolumeAddr returns the address of a volume.
 func VolumeAddr(n VolumeName) Addr { return Addr("volume." + string(n)) }
@@ -56,9 +60,9 @@ func ParseAddr(s string) (Addr, error) {
 		return "", fmt.Errorf("%q is not an address: write it as host.web1, workload.web or workload.web[2]", s)
 	}
 	switch Kind(kind) {
-	case KindHost, KindWorkload, KindVolume, KindNetwork, KindOutput:
+	case KindHost, KindWorkload, KindJob, KindVolume, KindNetwork, KindOutput:
 	default:
-		return "", fmt.Errorf("%q is not an address: %q is none of host, workload, volume, network", s, kind)
+		return "", fmt.Errorf("%q is not an address: %q is none of host, workload, job, volume, network", s, kind)
 	}
 	base, keys, keyed := strings.Cut(rest, "[")
 	if !ValidName(base) {
@@ -93,13 +97,13 @@ func validKeys(s string) bool {
 	return true
 }
 
-// Replica splits the address of a replica into workload and slot. ok is false where the address does
+// Replica splits the address of a replica, of a job as well, into workload and slot. ok is false where the address does
 // not end in a slot number; workload.api[0] is read as slot 0 of api, so callers that know of
 // workloads made with count try the address as a workload's first.
 func (a Addr) Replica() (r ReplicaID, ok bool) {
 	name := a.Name()
 	open := strings.LastIndexByte(name, '[')
-	if a.Kind() != KindWorkload || open < 1 || !strings.HasSuffix(name, "]") {
+	if a.Kind() != KindWorkload && a.Kind() != KindJob || open < 1 || !strings.HasSuffix(name, "]") {
 		return r, false
 	}
 	n, err := strconv.ParseUint(name[open+1:len(name)-1], 10, 31)

@@ -29,3 +29,20 @@ func TestAmount(t *testing.T) {
 		}
 	}
 }
+
+// A job and a workload are told apart by their addresses only: containers and records know the name alone.
+func TestJobAddr(t *testing.T) {
+	w := Workload{Name: "migrate"}
+	if got := w.Addr(); got != "workload.migrate" {
+		t.Errorf("got %s, want workload.migrate", got)
+	}
+	w.Job = &Job{}
+	got, err := ParseAddr(string(w.Addr()))
+	if err != nil || got.Kind() != KindJob || got.Name() != "migrate" {
+		t.Errorf("got %q of kind %s, named %s, %v", got, got.Kind(), got.Name(), err)
+	}
+	r, ok := Addr(`job.migrate["eu"][2]`).Replica()
+	if want := (ReplicaID{`migrate["eu"]`, 2}); !ok || r != want {
+		t.Errorf("got %v, %v, want %v", r, ok, want)
+	}
+}

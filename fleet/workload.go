@@ -41,6 +41,15 @@ type Workload struct {
 	DependsOn   []Addr        `json:"depends_on,omitempty"` // sorted
 }
 
+// Addr is the workload's address: workload.web, and job.migrate for one that runs to completion. Both kinds share one name
+// space, since containers are named after the name alone.
+func (w *Workload) Addr() Addr {
+	if w.Job != nil {
+		return JobAddr(w.Name)
+	}
+	return WorkloadAddr(w.Name)
+}
+
 // Volume is a declared volume. It is made on each host that needs it and never deleted without being named.
 type Volume struct {
 	Name           VolumeName        `json:"name"`
