@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/stowage-run/stowage/fleet"
@@ -100,6 +101,17 @@ type Engine interface {
 	// Exec runs a command in a running container and returns its exit status. ErrNotRunning, ErrNotFound.
 	// A status is returned only with a nil error.
 	Exec(ctx context.Context, id string, x ExecRequest) (status int, err error)
+
+	// Dial opens a stream to a TCP port of a running container, as its host reaches it: at the container's own address, or
+	// at 127.0.0.1 where it shares the host's network. The port need not be published. Where the container has several
+	// addresses, the first that accepts is taken. ctx bounds the opening only. The stream lives until it is closed, the
+	// container ends, or the connection to the host does; it need not support deadlines: cancel by closing it. Cut by the
+	// loss of the connection to the host it ends with an error that is ErrUnreachable, and never with io.EOF.
+	//
+	// ErrNotFound; ErrNotRunning, where it is paused too; ErrRefused where the host was asked and nothing accepts there, or
+	// the container has no network; ErrUnreachable where the host, its engine or its forwarding stood in the way, or time
+	// ran out: the context's error is in the chain then.
+	Dial(ctx context.Context, id string, port uint16) (net.Conn, error)
 
 	// Close gives the connection back. Calls under way end with an error. It may be called twice.
 	Close() error

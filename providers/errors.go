@@ -18,6 +18,7 @@ var (
 	ErrNotOurs       = errors.New("not ours")             // carries no label of this fleet
 	ErrInUse         = errors.New("in use")               // by a container
 	ErrNotRunning    = errors.New("not running")          // the container is not
+	ErrRefused       = errors.New("connection refused")   // nothing accepts at the container's port
 	ErrNoSpace       = errors.New("no space on the host") // its disk is full
 	ErrUnsupported   = errors.New("not supported")        // by this engine
 	ErrSecret        = errors.New("secret value missing") // the vault lacks a sealed text

@@ -22,6 +22,8 @@ type container struct {
 	volumes  []string
 	networks map[string][]string // aliases by network
 	program  Program
+	server   Server
+	streams  map[*served]struct{} // open ones
 	args     []string
 	stopped  bool // by somebody, so that the restart policy does not apply
 	gone     bool
@@ -110,6 +112,7 @@ func every(bind string) bool { return bind == "" || bind == "0.0.0.0" || bind ==
 // that ends when it is started ends again.
 func (h *Host) exit(c *container, status int) {
 	c.seen.Phase, c.seen.ExitCode = fleet.PhaseExited, status
+	c.hangUp()
 	again := c.seen.Restart == fleet.RestartAlways || c.seen.Restart == fleet.RestartOnFailure && status != 0
 	if again && !c.stopped {
 		c.seen.Phase = fleet.PhaseRestarting

@@ -133,6 +133,7 @@ func (h *Host) Reboot() {
 			again = append(again, c)
 		}
 		c.seen.Phase, c.seen.ExitCode = fleet.PhaseExited, 137
+		c.hangUp()
 		c.wake()
 	}
 	slices.SortFunc(again, func(a, b *container) int { return strings.Compare(a.seen.Name, b.seen.Name) })

@@ -77,6 +77,7 @@ func (e *engine) Close() error {
 	e.host.mu.Lock()
 	defer e.host.mu.Unlock()
 	e.closed = true
+	e.host.cut(e, errClosed)
 	for _, c := range e.host.containers {
 		c.wake() // ends the streams that follow its log
 	}
@@ -192,7 +193,7 @@ func (h *Host) create(r providers.CreateRequest, env map[string]string, files ma
 		}
 	}
 	c := h.add(name, r.Instance.Labels(r.Spec, r.Op))
-	c.spec, c.instance, c.env, c.program = r.Spec, r.Instance, env, image.Program
+	c.spec, c.instance, c.env, c.program, c.server = r.Spec, r.Instance, env, image.Program, image.Server
 	c.args = slices.Concat(r.Spec.Entrypoint, r.Spec.Command)
 	c.write(files)
 	c.seen.ImageID = image.ID

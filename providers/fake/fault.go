@@ -38,13 +38,14 @@ const (
 	OpSignal        Op = "signal"
 	OpLogs          Op = "logs"
 	OpExec          Op = "exec"
+	OpDial          Op = "dial"
 	OpDigest        Op = "digest"
 )
 
 // Mutates reports whether the call changes a host.
 func (o Op) Mutates() bool {
 	switch o {
-	case OpConnect, OpObserve, OpInspect, OpFindName, OpExport, OpLogs, OpDigest:
+	case OpConnect, OpObserve, OpInspect, OpFindName, OpExport, OpLogs, OpDial, OpDigest:
 		return false
 	}
 	return true
@@ -269,7 +270,7 @@ func isClass(err error) bool {
 	for _, class := range []error{
 		providers.ErrUnknown, providers.ErrUnreachable, providers.ErrNotFound, providers.ErrNameTaken,
 		providers.ErrPortTaken, providers.ErrImageNotFound, providers.ErrRegistry, providers.ErrNotOurs,
-		providers.ErrInUse, providers.ErrNotRunning, providers.ErrNoSpace, providers.ErrUnsupported,
+		providers.ErrInUse, providers.ErrNotRunning, providers.ErrRefused, providers.ErrNoSpace, providers.ErrUnsupported,
 		providers.ErrSecret, providers.ErrInvalid,
 	} {
 		if err == class {

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,11 +66,15 @@ func newHost(w *World, name fleet.HostName) *Host {
 // Name returns the name that the host was made under.
 func (h *Host) Name() fleet.HostName { return h.name }
 
-// SetDown makes the host unreachable, or reachable again. Its containers are not touched.
+// SetDown makes the host unreachable, which cuts the streams that were opened with Dial, or reachable again. Its containers
+// are not touched.
 func (h *Host) SetDown(down bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.down = down
+	if down {
+		h.cut(nil, errors.New("the host is down"))
+	}
 }
 
 // SetFull makes creates, pulls, imports and file writes end with ErrNoSpace, or no longer.
@@ -152,6 +157,7 @@ func (h *Host) add(name string, labels map[string]string) *container {
 	h.made[name]++
 	c := &container{
 		networks: map[string][]string{},
+		streams:  map[*served]struct{}{},
 		changed:  make(chan struct{}),
 	}
 	c.seen = fleet.Container{
@@ -173,6 +179,7 @@ func (h *Host) drop(c *container) {
 	delete(h.containers, c.seen.ID)
 	delete(h.names, c.seen.Name)
 	c.gone = true
+	c.hangUp()
 	c.wake()
 }
 

@@ -18,6 +18,7 @@ type Image struct {
 	Created time.Time
 	Arch    string  // empty: amd64
 	Program Program // nil: runs until it is stopped, and then exits with 0
+	Server  Server  // nil: listens on no port
 }
 
 // NewImage makes an image whose id and digest follow from a seed.

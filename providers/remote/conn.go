@@ -25,7 +25,7 @@ type Conn interface {
 	// Safe to call again after an error. Deadlines on the stream need not be
 	// supported: cancel by closing it.
 	//
-	// Classes: ErrSocketMissing, ErrSocketDenied, ErrSocketDead,
+	// Classes: ErrSocketMissing, ErrSocketDenied, ErrSocketDead, ErrRefused,
 	// ErrForwardingRefused, ErrTooManySessions, ErrUnreachable, ErrClosed.
 	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
 

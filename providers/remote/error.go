@@ -28,6 +28,8 @@ var (
 	ErrSocketDenied = errors.New("socket permission denied")
 	// ErrSocketDead: the socket is there, and no process listens on it.
 	ErrSocketDead = errors.New("socket without a listener")
+	// ErrRefused: the host tried a TCP address and got no connection: refused, or nothing there. It says nothing against the host.
+	ErrRefused = errors.New("connection refused")
 	// ErrTooManySessions: the host's sshd allows no more sessions on this connection.
 	ErrTooManySessions = errors.New("too many sessions")
 	// ErrClosed: the connection was closed by its owner.
@@ -175,6 +177,8 @@ func (e *Error) Summary() string {
 		return name + " denies access to " + e.Socket
 	case ErrSocketDead:
 		return name + " has no process listening on " + e.Socket
+	case ErrRefused:
+		return name + " gets no connection: " + e.action()
 	case ErrTooManySessions:
 		return name + " allows no more sessions on the connection"
 	case ErrClosed:

@@ -66,6 +66,8 @@ func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn,
 
 func dialClass(network string, err error) error {
 	switch {
+	case network != "unix" && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH)):
+		return remote.ErrRefused
 	case network != "unix":
 		return nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

@@ -46,8 +46,11 @@ func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn,
 	}
 	if network == "tcp" {
 		e := c.fail(remote.StageChannel, nil, op, err)
-		if refused.Reason == gossh.Prohibited {
+		switch refused.Reason {
+		case gossh.Prohibited:
 			e.Class = remote.ErrForwardingRefused
+		case gossh.ConnectionFailed:
+			e.Class = remote.ErrRefused
 		}
 		return nil, e
 	}
