@@ -16,9 +16,9 @@ import (
 type displacer struct {
 	p     *pass
 	w     *work
-	tree  *tree            // of w, all given up; nil where there is none
-	plans map[*host]*purge // what would have to go, where no seat is particular; nil: nothing would help
-	vain  bool             // it was tried for a seat without a place of its own
+	tree  *tree          // of w, all given up; nil where there is none
+	plans map[int]*purge // by host: what would have to go for any seat that does not stand there; nil: nothing would help
+	vain  bool           // no host can be purged for such a seat
 }
 
 // purge is what has to go from one host for one more replica.
@@ -40,10 +40,7 @@ func (d *displacer) makeRoom(s *seat) bool {
 	if d.w.rank <= p.lowest {
 		return false
 	}
-	particular := d.w.global || s.current != nil || d.w.bondage() == 0
-	if d.vain && !particular {
-		return false
-	}
+	particular := d.w.bondage() == 0 // not all hosts treat it as they treat its siblings
 	best := d.cheapest(s, particular)
 	if best == nil {
 		d.vain = d.vain || !particular
@@ -57,7 +54,7 @@ func (d *displacer) makeRoom(s *seat) bool {
 		p.queue(v.work, v.seat)
 	}
 	p.evicted = true
-	delete(d.plans, h)
+	delete(d.plans, h.index)
 	p.arrive(d.w, s, h)
 	if d.tree != nil {
 		d.tree.reopened(h, p.allows(d.w, h, false) == passes && p.takes(d.w, s, h) == passes)
@@ -67,18 +64,18 @@ func (d *displacer) makeRoom(s *seat) bool {
 
 // cheapest returns the least purge, or nil.
 func (d *displacer) cheapest(s *seat, particular bool) *purge {
-	p := d.p
+	if d.plans == nil {
+		d.plans = map[int]*purge{}
+	}
 	var best []*purge
 	for _, h := range d.where(s) {
-		v, known := d.plans[h]
-		if particular || !known {
+		v, known := d.plans[h.index]
+		switch {
+		case particular || s.stands(h):
 			v = d.purge(s, h)
-			if !particular {
-				if d.plans == nil {
-					d.plans = map[*host]*purge{}
-				}
-				d.plans[h] = v
-			}
+		case !known:
+			v = d.purge(s, h)
+			d.plans[h.index] = v
 		}
 		switch {
 		case v == nil:
@@ -95,15 +92,20 @@ func (d *displacer) cheapest(s *seat, particular bool) *purge {
 	for i, v := range best {
 		hosts[i] = v.host
 	}
-	return best[slices.Index(hosts, p.bestOf(d.w, hosts))]
+	return best[slices.Index(hosts, d.p.bestOf(d.w, hosts))]
 }
 
-// where lists the hosts that may be purged for a seat.
+// where lists the hosts that may be purged for a seat: its own, where it was tried for another in vain.
 func (d *displacer) where(s *seat) []*host {
-	if d.w.global {
+	switch {
+	case d.w.global:
 		return []*host{s.target}
+	case !d.vain:
+		return d.p.hosts
+	case s.current == nil || d.p.byName[s.current.Host] == nil:
+		return nil
 	}
-	return d.p.hosts
+	return []*host{d.p.byName[s.current.Host]}
 }
 
 // purge returns the least that has to go from a host for a seat; nil: nothing would help.
@@ -186,6 +188,9 @@ func (p *pass) portHolders(w *work, s *seat, h *host, lesser []resident) (holder
 
 // outranked reports whether a refused seat would have a place, were it not for what ranks higher.
 func (p *pass) outranked(w *work, s *seat) bool {
+	if w.rank >= p.highest {
+		return false
+	}
 	hosts := p.hosts
 	if w.global {
 		hosts = []*host{s.target}

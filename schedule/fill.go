@@ -134,22 +134,48 @@ func (p *pass) fillSpread(d *displacer, free []*seat) {
 	}
 }
 
-// place gives a seat the best host that takes it. Hosts that do not are given up.
+// place gives a seat the best host that takes it.
 func (t *tree) place(s *seat) bool {
+	leaf, h := t.best(s)
+	if own := t.p.regained(t.w, s); own != nil && (h == nil || t.p.bestOf(t.w, []*host{h, own}) == own) {
+		t.p.arrive(t.w, s, own)
+		t.reopened(own, false)
+		return true
+	}
+	if h == nil {
+		return false
+	}
+	t.p.arrive(t.w, s, h)
+	t.arrived(leaf, h)
+	return true
+}
+
+// best returns the best host that takes a seat; nil: none does. Hosts that do not are given up.
+func (t *tree) best(s *seat) (leaf int32, h *host) {
 	for {
 		leaf, ok := t.front()
 		if !ok {
-			return false
+			return 0, nil
 		}
 		h := t.p.hosts[t.nodes[leaf].pool.keys[0].host]
-		if t.p.takes(t.w, s, h) != passes {
-			t.drop(leaf, h)
-			continue
+		if t.p.takes(t.w, s, h) == passes {
+			return leaf, h
 		}
-		t.p.arrive(t.w, s, h)
-		t.arrived(leaf, h)
-		return true
+		t.drop(leaf, h)
 	}
+}
+
+// regained returns the host on which a seat stands through a cordon or silence, which no tree has, if displacing has made
+// room for it there; else nil.
+func (p *pass) regained(w *work, s *seat) *host {
+	if !p.evicted || s.current == nil {
+		return nil
+	}
+	h := p.byName[s.current.Host]
+	if h == nil || p.allows(w, h, false) == passes || p.rejects(w, s, h) != passes {
+		return nil
+	}
+	return h
 }
 
 // chooseHome returns the host that takes most of the replicas which share a volume that nobody has used

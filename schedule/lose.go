@@ -3,27 +3,10 @@ package schedule
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
 )
-
-// asking is what questions need beyond the placement.
-type asking struct {
-	refused   map[fleet.ReplicaID]bool // in the placement
-	displaced map[fleet.ReplicaID]bool // those of them that had to make room
-	base      int                      // keys in base trees so far
-	unknown   bool                     // some hosts are not known
-	questions int                      // how many were asked
-	slow      bool                     // the placement is no fixed point in what concerns volumes or what was refused
-	waiting   []*work                  // with refused seats
-	used      map[fleet.VolumeName][]fleet.HostName
-	health    *health // nil until asked for
-}
-
-// baseKeys bounds what base trees take up: 24 bytes each.
-const baseKeys = 16 << 20
 
 // Lose says what would follow from the loss of hosts: exactly what Place says of the placement as it stands, with the
 // hosts lost and without rebalancing. Hosts that are not in the fleet, or lost already, are passed over.
@@ -40,105 +23,6 @@ func (s *Standing) Lose(hosts []fleet.HostName) Delta {
 	defer p.undo()
 	s.lose(lost)
 	return s.delta()
-}
-
-// ready makes what questions need, once.
-func (s *Standing) ready() {
-	if s.asking != nil {
-		return
-	}
-	p := s.pass
-	a := &asking{refused: map[fleet.ReplicaID]bool{}, displaced: map[fleet.ReplicaID]bool{}, used: map[fleet.VolumeName][]fleet.HostName{}}
-	s.asking = a
-	for _, r := range s.assignment.Refused {
-		for _, n := range r.Slots {
-			a.refused[fleet.ReplicaID{Workload: r.Workload, Slot: n}] = true
-		}
-	}
-	for _, g := range s.assignment.Displaced {
-		a.displaced[g.Replica] = true
-	}
-	if p.order == nil {
-		p.setOrder()
-	}
-	for _, h := range p.hosts {
-		h.ports.recorded = nil // what is gone holds no port when the question is asked
-		a.unknown = a.unknown || !h.facts.Known
-	}
-	for _, w := range p.works {
-		s.readyWork(w)
-	}
-	a.slow = a.slow || s.unsettled()
-	p.evicted = false
-}
-
-// readyWork makes a workload's seats those of a placement that has been carried out, and sees whether what is refused or
-// tied makes the short way unsafe.
-func (s *Standing) readyWork(w *work) {
-	p, a := s.pass, s.asking
-	if w.shared == nil && w.seated == len(w.seats) && (!a.unknown || len(w.wants) == 0) {
-		return // as nearly all are
-	}
-	if w.frozen {
-		for i := range w.seats {
-			if st := &w.seats[i]; st.host != nil {
-				a.uses(w, st.host)
-			}
-		}
-		return
-	}
-	for i := range w.seats {
-		st := &w.seats[i]
-		if st.host != nil {
-			a.uses(w, st.host)
-			if len(w.wants) > 0 && !st.host.facts.Known && len(st.ports) < len(w.wants) {
-				a.slow = true // it may find the port now that it lacked
-			}
-			continue
-		}
-		if st.displaced { // it is removed, and new if it finds a place
-			st.current, st.reason, st.displaced = nil, "", false
-		}
-		if st.current == nil {
-			continue
-		}
-		h := p.byName[st.current.Host]
-		if h == nil {
-			continue
-		}
-		p.record(h, w, st.current.HostPorts)
-		if st.current.Holds {
-			a.uses(w, h)
-		}
-		if p.allows(w, h, true) == passes {
-			a.slow = true // it stands where it might be kept
-		}
-	}
-	if w.seated < len(w.seats) {
-		a.waiting = append(a.waiting, w)
-	}
-}
-
-// uses notes that a workload's volumes are used on a host.
-func (a *asking) uses(w *work, h *host) {
-	for _, v := range w.shared {
-		if !slices.Contains(a.used[v], h.Name) {
-			a.used[v] = append(a.used[v], h.Name)
-		}
-	}
-}
-
-// unsettled reports whether a volume that is one thing would be somewhere else, were everything placed again: it is on
-// several hosts, or only what is not wanted any more holds it where it is.
-func (s *Standing) unsettled() bool {
-	for v, home := range s.pass.homes {
-		used := s.asking.used[v]
-		declared := len(s.in.Volumes[VolumeKey{Volume: v}]) > 0
-		if len(home) > 1 || len(used) > 1 || !declared && len(home) > 0 && !slices.Equal(home, used) {
-			return true
-		}
-	}
-	return false
 }
 
 // losable returns the hosts that can be lost, by name.
@@ -328,58 +212,4 @@ func (s *Standing) further(all []fleet.Refusal) []fleet.Refusal {
 		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Slots[0], b.Slots[0]))
 	})
 	return out
-}
-
-// loseSlowly answers with another placement of everything.
-func (s *Standing) loseSlowly(lost []*host) Delta {
-	after := Place(s.after(lost))
-	var d Delta
-	at := make(map[fleet.ReplicaID]fleet.HostName, len(s.assignment.Placed))
-	for _, pl := range s.assignment.Placed {
-		at[pl.Replica] = pl.Host
-	}
-	for _, pl := range after.Placed {
-		if at[pl.Replica] != pl.Host || pl.Reason != "" {
-			d.Placed = append(d.Placed, pl)
-		}
-	}
-	d.Refused = s.further(after.Refused)
-	d.Displaced = after.Displaced
-	return d
-}
-
-// after is the input as it will be once the placement was carried out and the hosts are lost: what is placed stands, with
-// its data where it has any; what is refused and stands is left alone, unless it was displaced.
-func (s *Standing) after(lost []*host) Input {
-	in := s.in
-	in.Rebalance = false
-	in.Current = make(map[fleet.ReplicaID]Current, len(s.assignment.Placed))
-	for r := range s.asking.refused {
-		if c, ok := s.in.Current[r]; ok && !s.asking.displaced[r] {
-			in.Current[r] = c
-		}
-	}
-	for _, pl := range s.assignment.Placed {
-		c := Current{Host: pl.Host, HostPorts: pl.HostPorts}
-		was, stood := s.in.Current[pl.Replica]
-		w := s.pass.byWork[pl.Replica.Workload]
-		switch {
-		case s.in.Frozen[pl.Replica.Workload]:
-			c = was
-		case w != nil:
-			c.Holds = w.bondage() == 0
-			c.Unhealthy = stood && was.Unhealthy && was.Host == pl.Host
-		}
-		in.Current[pl.Replica] = c
-	}
-	in.Hosts = maps.Clone(s.in.Hosts)
-	if in.Hosts == nil {
-		in.Hosts = map[fleet.HostName]HostFacts{}
-	}
-	for _, h := range lost {
-		f := in.Hosts[h.Name]
-		f.Lost = true
-		in.Hosts[h.Name] = f
-	}
-	return in
 }

@@ -32,8 +32,9 @@ type pass struct {
 	keys      []key        // scratch of owned trees
 	residents [][]resident // who stands on each host; nil until asked for
 	lowest    int          // rank of any workload
-	evicted   bool         // something was displaced
-	journal   *journal     // of a question; nil while the placement itself is made
+	highest   int
+	evicted   bool     // something was displaced
+	journal   *journal // of a question; nil while the placement itself is made
 }
 
 // stray is a frozen replica of a workload that is not declared.

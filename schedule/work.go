@@ -124,6 +124,7 @@ func (p *pass) addWorks() {
 		if i == 0 || w.rank < p.lowest {
 			p.lowest = w.rank
 		}
+		p.highest = max(p.highest, w.rank)
 		p.list(w)
 		w.tests = newTests(w.Placement.Constraints)
 		w.wishes = p.newWishes(w)
