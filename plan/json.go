@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type jsonPlan struct {
 	Skipped        []Skipped             `json:"unknown_hosts,omitempty"`
 	Loads          []fleet.Load          `json:"host_loads,omitempty"`
 	Exposed        []Exposure            `json:"exposed,omitempty"`
+	Rollouts       []Rollout             `json:"rollouts,omitempty"`
+	Held           []Held                `json:"held,omitempty"`
 	Unplaced       []Unplaced            `json:"unplaced,omitempty"`
 	Survival       *fleet.Survival       `json:"survival,omitempty"`
 	WhatIf         []string              `json:"what_if,omitempty"`
@@ -78,7 +81,7 @@ func (p *Plan) JSON() ([]byte, error) {
 	out := jsonPlan{
 		FormatVersion: jsonVersion, StowageVersion: p.Tool, ID: p.ID, Fleet: p.Name, Mode: p.Mode,
 		Changes: p.JSONChanges(), Skipped: p.Skipped, Loads: p.Loads, Exposed: p.Exposed,
-		Unplaced: p.Unplaced, Survival: p.Survival, WhatIf: p.WhatIf,
+		Rollouts: withoutGood(p.Rollouts), Held: p.Held, Unplaced: p.Unplaced, Survival: p.Survival, WhatIf: p.WhatIf,
 		Counts: p.Counts(), Timestamp: p.Created, Applyable: !p.Empty() && p.WhatIf == nil, Complete: len(p.Skipped)+len(p.Unplaced) == 0,
 	}
 	for _, d := range p.Drift {
@@ -96,6 +99,15 @@ func (p *Plan) JSON() ([]byte, error) {
 		out.Outputs[o.Name] = j
 	}
 	return json.Marshal(out)
+}
+
+// withoutGood leaves out what a rollout would go back to: its release says it.
+func withoutGood(l []Rollout) []Rollout {
+	out := slices.Clone(l)
+	for i := range out {
+		out[i].Good = nil
+	}
+	return out
 }
 
 func orNull(b json.RawMessage) json.RawMessage {

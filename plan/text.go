@@ -58,6 +58,7 @@ var legend = []struct {
 func (p *Plan) Text(s Style) string {
 	t := &text{plan: p, style: s}
 	t.whatIf()
+	t.held()
 	t.drift()
 	if p.Empty() {
 		t.unplaced()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
 )
 
 // whatIf says what is supposed, before all else: nobody may take the answer for the plan.
@@ -13,6 +14,41 @@ func (t *text) whatIf() {
 		t.printf("%s %s. This is an answer, not a plan to apply: nothing was changed.\n\n",
 			t.style.bold("What if"), strings.Join(t.plan.WhatIf, ", and "))
 	}
+}
+
+// held says which workloads stay what they were although something else is wanted.
+func (t *text) held() {
+	for _, h := range t.plan.Held {
+		t.printf("%s workload.%s %s\n  because %s\n", t.style.change("Held:"), h.Workload, h.state(), h.Why)
+		for _, line := range h.ways() {
+			t.printf("  %s\n", line)
+		}
+		t.printf("\n")
+	}
+}
+
+// state says where a held workload is.
+func (h Held) state() string {
+	switch h.Status {
+	case state.RolloutBack:
+		return fmt.Sprintf("is being taken back to release %d: its change of release %d failed", h.Good, h.Release)
+	case state.RolloutTaken:
+		return fmt.Sprintf("was taken back to release %d: its change of release %d failed, and is not tried again as it is", h.Good, h.Release)
+	case state.RolloutPaused:
+		return fmt.Sprintf("is paused in its change of release %d", h.Release)
+	}
+	return fmt.Sprintf("is halted: its change of release %d failed, and there is no way back", h.Release)
+}
+
+// ways are what a person can do.
+func (h Held) ways() []string {
+	switch h.Status {
+	case state.RolloutBack:
+		return nil
+	case state.RolloutPaused:
+		return []string{fmt.Sprintf("stowage resume %s    goes on", h.Workload), fmt.Sprintf("stowage cancel %s    goes back", h.Workload)}
+	}
+	return []string{"Change it, or try the same again with -force."}
 }
 
 func (t *text) unplaced() {

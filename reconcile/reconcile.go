@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/stowage-run/stowage/apply"
@@ -60,6 +61,7 @@ type Options struct {
 
 	Rebalance bool         // also move what could stay, as little as restores the spread
 	Suppose   *Supposition // nil: nothing; else the plan is an answer that is never carried out
+	Force     bool         // try again what has failed and not changed since
 	Stowage   bool         // fill in plan.Plan.Stowage, for a drawing
 
 	// NoRefresh plans from the record alone, as if every host were as recorded. Hosts on which an earlier
@@ -124,8 +126,10 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 	if err := diags.Err(); err != nil {
 		return nil, none, err
 	}
+	pinned, held, waiting := plan.Hold(pinned, snap, o.Force)
+	maps.Copy(frozen, waiting)
 	in := plan.Input{
-		Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Images: notes, Answers: answers, Options: opt,
+		Held: held, Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Images: notes, Answers: answers, Options: opt,
 	}
 	return &in, question(&in, frozen, o.Rebalance), nil
 }
