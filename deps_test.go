@@ -54,6 +54,7 @@ const allowed = `
 
 	fleet, diag, HCL, WORDS, IMAGEREF < config;
 	fleet < state, providers;
+	fleet, providers, GRPC < health;
 	fleet, plan, providers, state, BACKOFF < apply;
 	fleet, diag, schedule, plan, apply, providers, state < reconcile;
 
