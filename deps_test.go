@@ -55,7 +55,7 @@ const allowed = `
 	fleet, diag, HCL, WORDS, IMAGEREF < config;
 	fleet < state, providers;
 	fleet, providers, GRPC < health;
-	fleet, plan, providers, state, BACKOFF < apply;
+	fleet, health, plan, providers, state, BACKOFF < apply;
 	fleet, diag, schedule, plan, apply, providers, state < reconcile;
 
 	# Siblings never import each other. Only docker knows Docker, only ssh knows SSH.

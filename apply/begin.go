@@ -120,6 +120,7 @@ func (r *run) opening(snap *state.Snapshot, record state.PlanRecord) *state.Chan
 			c.PutWorkload(w)
 		}
 	}
+	r.addRollouts(c)
 	for _, rev := range slices.Sorted(maps.Keys(p.Specs)) {
 		c.PutSpec(rev, p.Specs[rev])
 	}

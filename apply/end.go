@@ -68,6 +68,7 @@ func (r *run) end(ctx context.Context, rep *Report, record state.PlanRecord) err
 		}
 	}
 	c.PutPlan(record)
+	r.endRollouts(&c, rep)
 	r.settleDebts(&c, rep, snap)
 	if rep.Result == state.PlanDone || rep.Result == state.PlanPartly {
 		r.recordOutputs(&c, rep)
@@ -124,6 +125,11 @@ func (r *run) clear(c *state.Changes, snap *state.Snapshot) {
 			specs[snap.Workloads[name].Spec.Digest()] = true
 		} else {
 			c.DeleteWorkload(name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(snap.Rollouts)) {
+		if !workloads[name] {
+			c.DeleteRollout(name)
 		}
 	}
 	for _, rev := range slices.Sorted(maps.Keys(snap.Specs)) {

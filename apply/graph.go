@@ -42,6 +42,7 @@ const (
 type lane struct {
 	ready   intHeap
 	running int
+	wide    bool      // there is no bound to how many run
 	in      *laneHeap // which heap it is in; nil: none
 	index   int       // where in it
 }
@@ -66,10 +67,16 @@ func newGraph(steps []plan.Step, perLane, maxLanes int) *graph {
 	return g
 }
 
+// gates is the lane of the steps that only wait. Any number of them may: they hold nothing that others need.
+const gates fleet.HostName = "\x00gates"
+
 // laneOf is the host whose engine a step needs: those that only change the record need none.
 func laneOf(s *plan.Step) fleet.HostName {
-	if s.Kind == plan.KindRecord {
+	switch s.Kind {
+	case plan.KindRecord:
 		return ""
+	case plan.KindGate:
+		return gates
 	}
 	return s.Host
 }
@@ -79,7 +86,7 @@ func (g *graph) ready(i int) {
 	name := laneOf(&g.steps[i])
 	l := g.lanes[name]
 	if l == nil {
-		l = &lane{}
+		l = &lane{wide: name == gates}
 		g.lanes[name] = l
 	}
 	heap.Push(&l.ready, i)
@@ -92,7 +99,7 @@ func (g *graph) ready(i int) {
 
 // offer puts a lane among those that may start a step, where it may.
 func (g *graph) offer(l *lane) {
-	if l.in == nil && len(l.ready) > 0 && l.running < g.perLane {
+	if l.in == nil && len(l.ready) > 0 && (l.wide || l.running < g.perLane) {
 		heap.Push(&g.open, l)
 	}
 }

@@ -22,6 +22,7 @@ type Report struct {
 	Unknown  []Failure   // likewise: nobody knows whether they took effect; their intents stay
 	Skipped  []Skip      // likewise
 	Debts    []state.Debt
+	Rollouts []RolloutEnd // in the order of the plan
 	Outputs  []fleet.Output
 	Duration time.Duration
 }
@@ -30,6 +31,12 @@ type Report struct {
 type Failure struct {
 	Step plan.Step
 	Err  error
+}
+
+// RolloutEnd is where a rollout was when the plan had been carried out.
+type RolloutEnd struct {
+	state.Rollout
+	Err error // the first failure; an *UnhealthyError or *NotRunningError has the replica's last words
 }
 
 // Skip is one step that was never started.

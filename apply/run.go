@@ -69,8 +69,10 @@ type run struct {
 
 	emitting sync.Mutex
 
-	mu   sync.Mutex
-	lost map[fleet.HostName]error // hosts that no longer answer
+	mu       sync.Mutex
+	lost     map[fleet.HostName]error // hosts that no longer answer
+	made     map[int]string           // by step: the container that a Run has made
+	rollouts map[fleet.WorkloadName]*rollout
 }
 
 // outcome is how one step ended.
@@ -94,6 +96,8 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 		hosts: map[fleet.HostName]fleet.Host{},
 		slots: map[fleet.HostName]chan struct{}{},
 		lost:  map[fleet.HostName]error{},
+
+		made: map[int]string{}, rollouts: map[fleet.WorkloadName]*rollout{},
 	}
 	maps.Copy(r.lost, job.Unreachable)
 	r.heirs, r.ops = heirs(job.Plan.Steps), make([]fleet.OpID, len(job.Plan.Steps))

@@ -26,6 +26,9 @@ func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcom
 		}
 		return outcome{step: i, kind: EventDone}, -1
 	}
+	if s.Kind == plan.KindGate {
+		return r.pass(ctx, i), -1
+	}
 	op, noted := r.opOf(i)
 	if !noted {
 		var c state.Changes
@@ -36,11 +39,35 @@ func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcom
 	}
 	o, next = r.call(ctx, s, op), -1
 	o.step = i
+	if o.kind == EventDone && s.Kind == plan.KindRun {
+		r.mu.Lock()
+		r.made[i] = o.id
+		r.mu.Unlock()
+	}
 	if o.kind == EventDone {
 		next = follow(i)
 	}
 	// What is known by now must be kept, even by one who leaves in a hurry. The store bounds the wait.
-	return r.settle(context.WithoutCancel(ctx), o, op, next), next
+	o = r.settle(context.WithoutCancel(ctx), o, op, next)
+	if o.kind != EventDone {
+		r.fails(ctx, s, &o)
+	}
+	return o, next
+}
+
+// pass takes a gate through its life. It changes nothing on a host, so there is no intent: who is cut off here asks again.
+func (r *run) pass(ctx context.Context, i int) outcome {
+	s := &r.job.Plan.Steps[i]
+	o := r.gate(ctx, s)
+	o.step = i
+	if o.kind == EventDone {
+		if err := r.write.Commit(context.WithoutCancel(ctx), r.changes(s, o.id)); err != nil {
+			o.kind, o.err = EventFailed, fmt.Errorf("record that %s is healthy: %w", s.Addr, err)
+		}
+		return o
+	}
+	r.fails(ctx, s, &o)
+	return o
 }
 
 // opOf returns the id of a step's intent, and whether the intent is durable already.
@@ -200,7 +227,7 @@ func (r *run) changes(s *plan.Step, id string) state.Changes {
 	rec := &s.Record
 	if rec.PutReplica != nil {
 		p := *rec.PutReplica
-		if p.Container == "" && s.Kind == plan.KindRun {
+		if p.Container == "" && (s.Kind == plan.KindRun || s.Kind == plan.KindGate) {
 			p.Container = id
 		}
 		p.Changed = r.job.Now().UTC()
