@@ -162,22 +162,17 @@ func (p *pass) portHolders(w *work, s *seat, h *host, lesser []resident) (holder
 		if k.number == 0 || !h.ports.conflicts(k.portKey, k.bind) {
 			continue
 		}
-		for i := range h.ports.listed {
-			if b := &h.ports.listed[i]; b.clashes(k.portKey, k.bind) && !slices.Contains(lesser, resident{b.work, b.seat}) {
-				return nil, false
-			}
-		}
-		found := false
-		for _, r := range lesser {
-			if p.binds(r, k.portKey, k.bind) {
-				found = true
-				if !slices.Contains(holders, r) {
-					holders = append(holders, r)
-				}
-			}
-		}
-		if !found {
+		if slices.ContainsFunc(h.ports.listed, func(b bound) bool { return b.work == nil && b.clashes(k.portKey, k.bind) }) {
 			return nil, false
+		}
+		for _, r := range p.residentsOf(h) {
+			switch {
+			case !p.binds(r, k.portKey, k.bind):
+			case !slices.Contains(lesser, r):
+				return nil, false
+			case !slices.Contains(holders, r):
+				holders = append(holders, r)
+			}
 		}
 	}
 	if len(holders) == 0 && len(w.wants) > 0 && p.blocked(w, s, h) {
