@@ -55,6 +55,7 @@ const (
 	CodeDeletionBudget Code = "S0408" // deletes more than may be deleted unasked
 	CodeVolumeKept     Code = "S0409" // no longer declared, and not deleted
 	CodeCheck          Code = "S0410" // a check of the configuration does not hold
+	CodeQuarantined    Code = "S0411" // it has failed before, and has not changed since
 
 	CodeStepFailed  Code = "S0501"
 	CodeStepUnknown Code = "S0502" // nobody knows whether it took effect
@@ -62,6 +63,8 @@ const (
 	CodePartial     Code = "S0504" // debt was recorded
 	CodeNotRunning  Code = "S0505" // a container ended as soon as it was started
 	CodeNotApproved Code = "S0506"
+	CodeRollout     Code = "S0507" // a rollout failed, and was taken back
+	CodeHalted      Code = "S0508" // a rollout failed, and there is no way back
 
 	CodeLocked       Code = "S0601"
 	CodeStateDamaged Code = "S0602"

@@ -25,6 +25,7 @@ type applyFlags struct {
 	planningFlags
 	autoApprove      bool
 	allowUnreachable bool
+	force            bool
 	asJSON           bool
 	parallelism      int
 	lockTimeout      time.Duration
@@ -35,6 +36,9 @@ func (f *applyFlags) addTo(a *app, cmd *cobra.Command, modes bool) {
 	fs := cmd.Flags()
 	fs.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	fs.BoolVar(&f.allowUnreachable, "allow-unreachable", false, "go on without hosts that do not answer, and record what is owed to them")
+	if modes {
+		fs.BoolVar(&f.force, "force", false, "try again what has failed and has not changed since")
+	}
 	fs.BoolVar(&f.asJSON, "json", false, "write one JSON object a line; wants -auto-approve or a saved plan")
 	fs.IntVar(&f.parallelism, "parallelism", envInt(a, "STOWAGE_PARALLELISM"), "make at most `N` calls at once on one host (default 8)")
 	fs.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for the state's lock, such as 30s")
@@ -49,7 +53,8 @@ func newApply(a *app) *cobra.Command {
 -out=FILE', exactly that plan is carried out, once, without asking.
 
 Exit status: 0 done; 1 error; 3 partly applied: the rest is owed to hosts that did
-not answer (-allow-unreachable); 5 the state is locked by somebody else.`,
+not answer (-allow-unreachable); 4 a change did not become healthy and was taken
+back; 5 the state is locked by somebody else.`,
 		Args: args(0, 1, "at most one saved plan"),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			file := ""
@@ -98,6 +103,7 @@ func (a *app) runApply(cmd *cobra.Command, f *applyFlags, file string) error {
 		return err
 	}
 	defer s.close()
+	o.Force = f.force
 	lock, err := s.lock(ctx, cmd.Name(), f.lockTimeout)
 	if err != nil {
 		return err
@@ -140,6 +146,9 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 		return nil, err
 	}
 	if err := s.showPlan(p, jsonOrText(f.asJSON)); err != nil {
+		return nil, err
+	}
+	if err := quarantined(p); err != nil {
 		return nil, err
 	}
 	if p.Empty() && len(p.Skipped) == 0 && s.owes(ctx) {
@@ -225,7 +234,11 @@ func (s *session) carryOut(ctx context.Context, p *plan.Plan, e errand) error {
 	if report == nil {
 		return err
 	}
-	return s.showReport(ctx, p, e, report, err)
+	status := s.showReport(ctx, p, e, report, err)
+	if err != nil {
+		return status
+	}
+	return s.afterRollouts(ctx, p, e, report, status)
 }
 
 // staleConfig refuses a saved plan of another configuration.

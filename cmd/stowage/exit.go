@@ -9,6 +9,7 @@ const (
 	exitChanges     = 2 // plan -detailed-exitcode: there are changes
 	exitUnformatted = 3 // fmt -check: files need formatting
 	exitPartly      = 3 // apply: partly applied, debt recorded
+	exitTakenBack   = 4 // apply: a health gate failed, and what it was for was taken back
 	exitLocked      = 5 // the lock is held by somebody else
 )
 

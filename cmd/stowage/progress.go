@@ -45,6 +45,7 @@ func doing(k plan.Kind) (words [2]string, ok bool) {
 		plan.KindRemove: {"Destroying", "Destruction complete"}, plan.KindUnpause: {"Unpausing", "Unpaused"},
 		plan.KindRename: {"Renaming", "Renamed"}, plan.KindConnect: {"Connecting", "Connected"}, plan.KindDisconnect: {"Disconnecting", "Disconnected"},
 		plan.KindUpdate: {"Modifying", "Modification complete"}, plan.KindWriteFiles: {"Writing files", "Files written"}, plan.KindSignal: {"Signalling", "Signalled"},
+		plan.KindGate: {"Waiting until healthy", "Healthy"},
 	}[k]
 	return words, ok
 }

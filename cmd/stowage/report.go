@@ -94,7 +94,9 @@ const mostFailures = 8
 func failureDiagnostics(r *apply.Report) diag.List {
 	var list diag.List
 	for _, f := range r.Failures {
-		list = append(list, failureDiagnostic(f))
+		if !toldWithRollout(r, f) {
+			list = append(list, failureDiagnostic(f))
+		}
 	}
 	for _, f := range r.Unknown {
 		list = append(list, diag.Diagnostic{Code: diag.CodeStepUnknown, Summary: "Nobody knows whether a step took effect",
@@ -110,6 +112,16 @@ func failureDiagnostics(r *apply.Report) diag.List {
 			Affected: fmt.Sprintf("%d steps were done, %d were not.", r.Steps, len(r.Skipped))})
 	}
 	return list
+}
+
+// toldWithRollout reports whether a failure is what made its rollout fail: that is told once, with what became of it.
+func toldWithRollout(r *apply.Report, f apply.Failure) bool {
+	for _, x := range r.Rollouts {
+		if x.Err != nil && errors.Is(f.Err, x.Err) {
+			return true
+		}
+	}
+	return false
 }
 
 // failureDiagnostic is one failed step.
