@@ -2,6 +2,7 @@ package testfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -54,36 +55,37 @@ func (h *Host) RestoreLink(ctx context.Context) error {
 }
 
 // Dial connects from inside the host, so that its 127.0.0.1 can be reached.
-func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
+func (h *Host) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	within := h.Within(func() { conn, err = new(net.Dialer).DialContext(ctx, network, address) })
+	if err = errors.Join(within, err); err != nil {
+		return nil, fmt.Errorf("dial %s from %s: %w", address, h.Name, err)
 	}
-	got := make(chan result, 1)
+	return conn, nil
+}
+
+// Within calls f on a thread that is in the host's network: what f dials itself, in digits and of one family, is dialled
+// from there. On an error f was not called.
+func (h *Host) Within(f func()) error {
+	done := make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread is in the host's network and ends with the goroutine.
 		runtime.LockOSThread()
-		conn, err := dialFrom(ctx, h.box.pid, network, address)
-		got <- result{conn, err}
+		err := enter(h.box.pid)
+		if err == nil {
+			f()
+		}
+		done <- err
 	}()
-	r := <-got
-	if r.err != nil {
-		return nil, fmt.Errorf("dial %s from %s: %w", address, h.Name, r.err)
-	}
-	return r.conn, nil
+	return <-done
 }
 
-func dialFrom(ctx context.Context, pid int, network, address string) (net.Conn, error) {
+func enter(pid int) error {
 	fd, err := unix.Open(fmt.Sprintf("/proc/%d/ns/net", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	// An address in digits, and one family: the dialer then makes its socket on this thread.
-	return new(net.Dialer).DialContext(ctx, network, address)
+	return unix.Setns(fd, unix.CLONE_NEWNET)
 }

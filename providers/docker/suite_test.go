@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"context"
+	"net"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -50,7 +51,24 @@ func (l *lab) hosts(t *testing.T) (with, without *testfleet.Host) {
 // overSocket connects to a host's engine as to this machine's.
 func overSocket(t *testing.T, h *testfleet.Host) *docker.Engine {
 	t.Helper()
-	return engine(t, local.New(h.Name), h.Socket)
+	return engine(t, &inside{local.New(h.Name), h}, h.Socket)
+}
+
+// inside is the connection to this machine as a process on the host has it: the host's network is its own.
+type inside struct {
+	*local.Conn
+	host *testfleet.Host
+}
+
+func (i *inside) DialContext(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	if network != "tcp" {
+		return i.Conn.DialContext(ctx, network, addr)
+	}
+	within := i.host.Within(func() { conn, err = i.Conn.DialContext(ctx, network, addr) })
+	if within != nil {
+		return nil, within
+	}
+	return conn, err
 }
 
 func engine(t *testing.T, c remote.Conn, socket string) *docker.Engine {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestEngine(t *testing.T) {
 		w := fake.NewWorld(time.Now)
 		h := w.Host("h1")
 		i := fake.NewImage("probe")
-		i.Program = probe
+		i.Program, i.Server = probe, echo
 		h.AddImage("stowage-probe:1", i)
 		w.Host("h2")
 		return providertest.Subject{
@@ -51,7 +52,7 @@ func probe(p fake.Process) fake.Outcome {
 		return fake.Outcome{Exited: true, Status: 1}
 	}
 	switch verb {
-	case "serve", "stubborn":
+	case "serve", "stubborn", "listen":
 		fmt.Fprintln(p.Stdout, "serving")
 		return fake.Outcome{}
 	case "exit", "both":
@@ -91,6 +92,14 @@ func probe(p fake.Process) fake.Outcome {
 		return fail(false)
 	}
 	return fake.Outcome{Exited: true}
+}
+
+// echo is what the program serves that was told to listen.
+func echo(v fake.Visit) func(net.Conn) {
+	if v.Args[0] != "listen" || v.Args[1] != strconv.Itoa(int(v.Port)) {
+		return nil
+	}
+	return func(conn net.Conn) { io.Copy(conn, conn) }
 }
 
 func signalled(p fake.Process, stubborn bool) fake.Outcome {

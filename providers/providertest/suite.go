@@ -61,6 +61,11 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"logs", testLogs},
 		{"follow logs", testFollowLogs},
 		{"exec", testExec},
+		{"dial", testDial},
+		{"dial where nothing accepts", testDialRefused},
+		{"dial on several networks", testDialNetworks},
+		{"dial the host's network", testDialHostNetwork},
+		{"dial after a restart", testDialRestarted},
 		{"cancelled", testCancelled},
 		{"many at once", testMany},
 	} {

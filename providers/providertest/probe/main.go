@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -35,6 +36,13 @@ func run(verb string, args []string) (status int, err error) {
 		return serve(true), nil
 	case "stubborn": // serve, deaf to SIGTERM
 		return serve(false), nil
+	case "listen": // serve, and echo what comes to a TCP port: on all addresses, or on the one given, or on that of a network card
+		listener, err := listen(args[0], strings.Join(args[1:], ""))
+		if err != nil {
+			return 1, err
+		}
+		go echo(listener)
+		return serve(true), nil
 	case "exit", "both":
 		if verb == "both" {
 			fmt.Println("to stdout")
@@ -73,6 +81,40 @@ func run(verb string, args []string) (status int, err error) {
 		return 1, fmt.Errorf("unknown verb %q", verb)
 	}
 	return 0, nil
+}
+
+func listen(port, at string) (net.Listener, error) {
+	if !strings.HasPrefix(at, "eth") {
+		return net.Listen("tcp", net.JoinHostPort(at, port))
+	}
+	card, err := net.InterfaceByName(at)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := card.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Is4() {
+			return net.Listen("tcp", net.JoinHostPort(prefix.Addr().String(), port))
+		}
+	}
+	return nil, fmt.Errorf("%s has no address", at)
+}
+
+// echo gives back what comes, until the other end has no more.
+func echo(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(conn, conn) // its end is the other one's affair
+			conn.Close()
+		}()
+	}
 }
 
 func serve(polite bool) int {
