@@ -38,9 +38,11 @@ func question(in *plan.Input, frozen map[fleet.WorkloadName]bool, rebalance bool
 		}
 	}
 	l := ledger{snap: snap, view: view, volumes: q.Volumes}
+	surging := plan.Surging(*in)
 	for i := range inv.Slots {
 		h := &inv.Slots[i]
 		if c, ok := l.current(h); ok {
+			c.NewPorts = surging[h.Replica]
 			q.Current[h.Replica] = c
 		}
 	}

@@ -34,6 +34,9 @@ type Current struct {
 	// as the workload mounts a volume at all.
 	Holds bool
 
+	// NewPorts says that the next container is to start while this one still runs: its automatic ports are given anew.
+	NewPorts bool
+
 	// Unhealthy says that it runs and does not do its work. It counts for nothing when the question is whether a
 	// workload has a healthy replica left.
 	Unhealthy bool

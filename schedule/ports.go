@@ -113,7 +113,7 @@ func (p *pass) record(h *host, w *work, ports map[string]uint16) {
 
 // sticky returns the automatic port that a replica has on h and can keep.
 func (k want) sticky(c *Current, h *host) (n uint16, ok bool) {
-	if c == nil || k.number != 0 || c.Host != h.Name {
+	if c == nil || k.number != 0 || c.Host != h.Name || c.NewPorts {
 		return 0, false
 	}
 	n = c.HostPorts[k.name]
