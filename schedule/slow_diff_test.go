@@ -146,15 +146,25 @@ func TestPlaceIsTheSlowPlace(t *testing.T) {
 		"plain": {}, "ties": {ties: true}, "rich": {rich: true}, "ranks": {ranks: true, ties: true}, "everything": everything,
 	} {
 		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(rt *rapid.T) {
-				text := drawMix(rt, m)
-				in := parse(t, text)
-				s := newSlow(in)
-				s.place()
-				if d := cmp.Diff(s.outcome(), outcomeOf(Place(in)), cmpopts.EquateEmpty()); d != "" {
-					rt.Fatalf("%s\n(-slow +Place):\n%s", text, d)
-				}
-			})
+			rapid.Check(t, samePlace(t, func(rt *rapid.T) string { return drawMix(rt, m) }))
 		})
+	}
+	t.Run("crowd", func(t *testing.T) { rapid.Check(t, samePlace(t, drawCrowd)) })
+}
+
+// FuzzPlaceIsTheSlowPlace goes on where TestPlaceIsTheSlowPlace stops.
+func FuzzPlaceIsTheSlowPlace(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(samePlace(f, func(rt *rapid.T) string { return drawMix(rt, everything) })))
+}
+
+func samePlace(tb testing.TB, draw func(*rapid.T) string) func(*rapid.T) {
+	return func(t *rapid.T) {
+		text := draw(t)
+		in := parse(tb, text)
+		s := newSlow(in)
+		s.place()
+		if d := cmp.Diff(s.outcome(), outcomeOf(Place(in)), cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("%s\n(-slow +Place):\n%s", text, d)
+		}
 	}
 }

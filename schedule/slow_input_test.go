@@ -128,3 +128,24 @@ func (d drawer) current(hosts int) []string {
 	}
 	return append(out, d.some("volumes", "at one h1"), d.some("volumes", "at each w0[0] h1"), d.some("frozen", "frozen w5"))
 }
+
+// drawCrowd draws full hosts and something of higher priority that wants in.
+func drawCrowd(t *rapid.T) string {
+	var lines []string
+	hosts := rapid.IntRange(2, 4).Draw(t, "hosts")
+	for i := range hosts {
+		lines = append(lines, fmt.Sprintf("host h%d memory=%d cpu=%d %s", i, rapid.SampledFrom([]int{300, 400, 500}).Draw(t, "memory"),
+			rapid.IntRange(2, 4).Draw(t, "cpu"), maybe(t, "disk=ssd")))
+	}
+	for w := range 5 {
+		lines = append(lines, fmt.Sprintf("workload w%d 3 priority=%d memory=%d cpu=%s %s", w, rapid.SampledFrom([]int{20, 30, 40}).Draw(t, "priority"),
+			rapid.SampledFrom([]int{50, 100, 150, 200}).Draw(t, "memory"), rapid.SampledFrom([]string{"0", "0.5", "1"}).Draw(t, "cpu"),
+			maybe(t, "port=a:80", "exclusive")))
+		for slot := range 3 {
+			lines = append(lines, fmt.Sprintf("now w%d[%d] h%d", w, slot, rapid.IntRange(0, hosts-1).Draw(t, "at")))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("workload x %d priority=80 memory=%d cpu=1 %s", rapid.IntRange(1, 3).Draw(t, "replicas"),
+		rapid.SampledFrom([]int{200, 300, 400}).Draw(t, "memory"), maybe(t, "port=a:80", "affinity=10:disk:=:ssd", "binpack")))
+	return strings.Join(lines, "\n")
+}
