@@ -53,6 +53,7 @@ func newPass(in Input) *pass {
 		homes:     map[fleet.VolumeName][]fleet.HostName{},
 		shapes:    map[string]*shape{},
 		protocols: protocols(),
+		growing:   growing,
 	}
 	p.addHosts()
 	for _, v := range f.Volumes {

@@ -63,7 +63,7 @@ const growing = 4
 // treeFor returns a tree of a workload's hosts as things stand: in a question the one of the standing placement, brought
 // up to date, if there is one and little has changed since.
 func (p *pass) treeFor(w *work) *tree {
-	if p.journal == nil || w.base == nil || growing*len(p.journal.touched) > len(p.hosts) {
+	if p.journal == nil || w.base == nil || p.growing*len(p.journal.touched) > len(p.hosts) {
 		return p.grow(w, false)
 	}
 	w.ask.synced = true
