@@ -13,7 +13,14 @@ import (
 // The table is that of shared experience with Compose, the docker CLI, Nomad, Kubernetes and Terraform's
 // docker provider.
 func adviceFor(kind, word string) string {
-	return adviceTable()[kind][strings.ToLower(word)]
+	word = strings.ToLower(word)
+	if say, known := adviseRollout(kind, word); known {
+		return say
+	}
+	if kind == "job" {
+		kind = "workload"
+	}
+	return adviceTable()[kind][word]
 }
 
 func adviceTable() map[string]map[string]string {
@@ -28,6 +35,7 @@ func adviceTable() map[string]map[string]string {
 			"docker_volume": "volume", "docker_network": "network", "volumes": "volume", "networks": "network",
 			"var": "variable", "variables": "variable", "local": "locals", "outputs": "output", "secrets": "secret",
 			"terraform": "stowage", "hosts": "host", "workloads": "workload",
+			"cron": "job", "cronjob": "job", "batch": "job", "jobs": "job", "periodic": "job", "healthcheck": "workload { healthcheck { ... } }", "update": "workload { update { ... } }",
 		},
 		"stowage": {"name": "fleet", "backend": "state", "version": "required_version", "state_path": `state "local" { path = "..." }`},
 		"host": {
@@ -45,11 +53,11 @@ func adviceTable() map[string]map[string]string {
 			"expose": `port "name" { container = ... }`, "check": "healthcheck", "health_check": "healthcheck",
 			"stop_grace_period": "stop_timeout", "kill_timeout": "stop_timeout", "destroy_grace_seconds": "stop_timeout",
 			"terminationgraceperiodseconds": "stop_timeout", "kill_signal": "stop_signal",
-			"deploy": "placement", "constraints": inConstraint, "constraint": inConstraint,
+			"constraints": inConstraint, "constraint": inConstraint,
 			"affinity": inAffinity, "affinities": inAffinity, "podaffinity": inAffinity, "podantiaffinity": apart, "nodeaffinity": inAffinity,
 			"anti_affinity": apart, "topologyspreadconstraints": "placement { spread = [...] }", "topology_spread_constraint": "placement { spread = [...] }",
 			"nodeselector": inLabels, "node_selector": inLabels, "nodename": "placement { hosts = [host.NAME] }", "node_name": "placement { hosts = [host.NAME] }",
-			"priority": "placement { priority = ... }", "priorityclassname": "placement { priority = ... }", "strategy": "placement { strategy = ... }",
+			"priority": "placement { priority = ... }", "priorityclassname": "placement { priority = ... }",
 			"distinct_hosts": "placement { max_per_host = 1 }", "max_per_host": "placement { max_per_host = ... }", "gpu": "resources { gpus = ... }", "singleton": "exclusive",
 			"spread": "placement { spread = [...] }", "hosts": "placement { hosts = [...] }",
 			"cpus": "resources { cpu = ... }", "mem_limit": "resources { memory = ... }", "mem_reservation": "resources { memory = ... }",
@@ -59,7 +67,7 @@ func adviceTable() map[string]map[string]string {
 			"log_driver": `logging { driver = "..." }`, "log_opts": "logging { options = { ... } }", "log_opt": "logging { options = { ... } }",
 			"upload": "file", "files": "file", "configs": "file", "template": "file", "links": "networks", "add_host": "extra_hosts",
 			"type": "mode", "entry_point": "entrypoint", "envfile": "env_file", "meta": "labels", "ulimit": "ulimits", "sysctl": "sysctls",
-			"device": "devices", "restart_policy_name": "restart", "parallelism": "update { max_parallel = ... }",
+			"device": "devices", "restart_policy_name": "restart",
 		},
 		"port": {
 			"internal": toContainer, "target": toContainer, "to": toContainer, "containerport": toContainer, "container_port": toContainer, "port": toContainer,
@@ -101,6 +109,13 @@ func constraintWords() map[string]string {
 
 // refusals are words that have no counterpart here, with the reason.
 func refusalFor(kind, word string) string {
+	word = strings.ToLower(word)
+	if why := rolloutRefusals()[kind][word]; why != "" {
+		return why
+	}
+	if kind == "job" {
+		kind = "workload"
+	}
 	return map[string]map[string]string{
 		"workload": {
 			"container_name": "A container's name cannot be chosen: it is <fleet>-<workload>-<slot>-g<generation>, so that a create that was cut off is found again.",
@@ -119,7 +134,7 @@ func refusalFor(kind, word string) string {
 			"maxskew":     "spread is always as even as it can be.",
 		},
 		"constraint": {"weight": "A constraint is a condition and has no weight; a wish with a weight is an affinity."},
-	}[kind][strings.ToLower(word)]
+	}[kind][word]
 }
 
 // nearest returns the candidate that word was probably meant to be, or nothing. Half the letters of a short

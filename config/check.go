@@ -189,6 +189,9 @@ func (c *checker) special(b *block, in string) {
 		c.add(notYet(`state "etcd"`, &attr{at: b.labels[0].at}, in))
 	case b.kind == "state":
 		c.add(problem(diag.CodeValue, "Unknown kind of state", b.labels[0].at, in, fmt.Sprintf("%q is not a kind of state.", b.labels[0].text), `state "local" { path = ".stowage" }`))
+	case b.kind == "hook" && !slices.Contains(hookKinds(), b.labels[0].text):
+		detail, remedy := adviseHook(b.labels[0].text)
+		c.add(problem(diag.CodeValue, "Unknown kind of hook", b.labels[0].at, in, detail, remedy))
 	case b.kind == "engine" && b.labels[0].text != "docker":
 		c.add(notYet(fmt.Sprintf("engine %q", b.labels[0].text), &attr{at: b.labels[0].at}, in))
 	}

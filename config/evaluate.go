@@ -84,6 +84,8 @@ func (e *evaluation) node(n *node) {
 		v = e.instances(n, e.host)
 	case "workload":
 		v = e.instances(n, e.workload)
+	case "job":
+		v = e.instances(n, e.job)
 	case "volume":
 		v = e.instances(n, e.volume)
 	case "network":

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -171,9 +172,18 @@ func refTo(v cty.Value, kind string) (id string, ok bool) {
 	return s[len(kind)+1:], true
 }
 
-// refs reads a list of references. A block with count or for_each, named without a key, stands for all
-// its instances.
+// refs reads a list of references to blocks of one kind, and returns what follows the kind in their addresses.
 func (d *decoder) refs(name, kind string) []string {
+	var out []string
+	for _, a := range d.addresses(name, kind) {
+		out = append(out, a.Name())
+	}
+	return out
+}
+
+// addresses reads a list of references. A block with count or for_each, named without a key, stands for all
+// its instances.
+func (d *decoder) addresses(name string, kinds ...string) []fleet.Addr {
 	v, a, ok := d.value(name)
 	if !ok {
 		return nil
@@ -183,28 +193,57 @@ func (d *decoder) refs(name, kind string) []string {
 		return nil
 	}
 	if !v.CanIterateElements() || v.Type().IsObjectType() {
-		d.wrongType(a, fmt.Sprintf("a list of references such as [%s.NAME]", kind), v)
+		d.wrongType(a, fmt.Sprintf("a list of references such as [%s.NAME]", kinds[0]), v)
+		if id, ok := refToAny(v, kinds); ok {
+			d.diags[len(d.diags)-1].Remedy = fmt.Sprintf("%s = [%s]", a.name, id)
+		} else if v.Type().IsObjectType() && !v.Type().HasAttribute("id") && v.LengthInt() > 0 { // as Compose has it
+			d.diags[len(d.diags)-1].Remedy = fmt.Sprintf("%s = [%s]", a.name, d.namesIn(v, kinds))
+		}
 		return nil
 	}
-	var out []string
+	var out []fleet.Addr
 	for it := v.ElementIterator(); it.Next(); {
 		_, x := it.Element()
-		out = append(out, d.refsIn(x, a, kind)...)
+		out = append(out, d.refsIn(x, a, kinds)...)
 	}
 	return out
 }
 
-func (d *decoder) refsIn(v cty.Value, a *attr, kind string) []string {
-	if id, ok := refTo(v, kind); ok {
-		return []string{id}
-	}
+// namesIn writes the keys of an object as references.
+func (d *decoder) namesIn(v cty.Value, kinds []string) string {
 	var out []string
+	for it := v.ElementIterator(); it.Next(); {
+		k, _ := it.Element()
+		out = append(out, d.c.kindOf(k.AsString(), kinds)+"."+k.AsString())
+	}
+	return few(out)
+}
+
+// refToAny is refTo for several kinds.
+func refToAny(v cty.Value, kinds []string) (fleet.Addr, bool) {
+	for _, k := range kinds {
+		if id, ok := refTo(v, k); ok {
+			return fleet.Addr(k + "." + id), true
+		}
+	}
+	return "", false
+}
+
+func (d *decoder) refsIn(v cty.Value, a *attr, kinds []string) []fleet.Addr {
+	if id, ok := refToAny(v, kinds); ok {
+		return []fleet.Addr{id}
+	}
+	if ty := v.Type(); ty.IsObjectType() && ty.HasAttribute("id") {
+		d.notRef(v, a, kinds)
+		return nil
+	}
+	var out []fleet.Addr
 	if ty := v.Type(); !v.IsNull() && v.IsKnown() && (ty.IsObjectType() || ty.IsTupleType()) && v.LengthInt() > 0 {
 		for it := v.ElementIterator(); it.Next(); {
 			_, x := it.Element()
-			id, ok := refTo(x, kind)
+			id, ok := refToAny(x, kinds)
 			if !ok {
-				d.notRef(x, a, kind)
+				d.notRef(x, a, kinds)
 				return nil
 			}
 			out = append(out, id)
@@ -214,20 +253,30 @@ func (d *decoder) refsIn(v cty.Value, a *attr, kind string) []string {
 	if ty := v.Type(); !v.IsNull() && v.IsKnown() && (ty.IsObjectType() || ty.IsTupleType()) && v.LengthInt() == 0 {
 		return nil // a block of which there are no instances
 	}
-	d.notRef(v, a, kind)
+	d.notRef(v, a, kinds)
 	return nil
 }
 
-func (d *decoder) notRef(v cty.Value, a *attr, kind string) {
+func (d *decoder) notRef(v cty.Value, a *attr, kinds []string) {
 	remedy := ""
 	what := describe(v)
 	if v.Type() == cty.String && v.IsKnown() && !v.IsNull() {
-		remedy = fmt.Sprintf("%s = [%s.%s]", a.name, kind, v.AsString())
+		remedy = fmt.Sprintf("%s = [%s.%s]", a.name, d.c.kindOf(v.AsString(), kinds), v.AsString())
 	}
 	if v.Type().IsObjectType() && v.Type().HasAttribute("id") {
 		if x := v.GetAttr("id"); x.Type() == cty.String && x.IsKnown() && !x.IsNull() {
 			what = x.AsString()
 		}
 	}
-	d.add(diag.CodeType, "Wrong type", a.expr.Range(), fmt.Sprintf("%s takes references to %ss; this is %s.", a.name, kind, what), remedy)
+	d.add(diag.CodeType, "Wrong type", a.expr.Range(), fmt.Sprintf("%s takes references to %ss; this is %s.", a.name, strings.Join(kinds, "s and "), what), remedy)
+}
+
+// kindOf returns the first of kinds in which something is called name, or the first of all.
+func (c *Config) kindOf(name string, kinds []string) string {
+	for _, k := range kinds {
+		if c.nodes[k+"."+name] != nil {
+			return k
+		}
+	}
+	return kinds[0]
 }

@@ -38,6 +38,8 @@ func FuzzLoad(f *testing.F) {
 		"check \"a\" {\n assert {\n  condition = fleet.survives_any(\"z\")\n  error_message = \"${fleet.survives_any_host}\"\n }\n}\nworkload \"w\" {\n image = \"x\"\n placement { spread = [\"z\"] }\n}",
 		"check \"a\" {\n dynamic \"assert\" {\n  for_each = [fleet.survives_any(1)]\n  content {}\n }\n}", "a = fleet.survives_any(", "fleet.survives_any(\"\") {}", "locals { a = b.fleet.survives_any(c) }",
 		"workload \"w\" {\n image = \"x\"\n placement {\n  affinity {\n   attribute = workload.w[1.5]\n   weight = 1\n  }\n }\n}", "workload \"w\" {\n image = \"x\"\n placement {\n  constraint {\n   attribute = \"${workload.w}\"\n   operator = \"regexp\"\n   value = \"((((\"\n  }\n }\n}",
+		"workload \"w\" {\n image = \"x\"\n port \"p\" { container = 1 }\n healthcheck {\n  tcp = \"p\"\n  port = \"p\"\n  interval = \"0.1s\"\n }\n update {\n  max_parallel = \"7%\"\n  max_surge = 0\n  max_unavailable = \"99 %\"\n  order = null\n  healthy_deadline = \"0\"\n  canary = null\n }\n hook \"on_failure\" { command = \"a 'b'\" }\n depends_on = [job.j, job.k[0]]\n}\njob \"j\" {\n image = \"x\"\n timeout = \"0\"\n}\njob \"k\" {\n count = 1\n image = \"x\"\n restart = null\n}",
+		"workload \"w\" {\n image = \"x\"\n healthcheck { command = [\"CMD-SHELL\"] }\n update {\n  strategy = \"blue-green\"\n  min_healthy_time = null\n  healthy_deadline = \"1s\"\n }\n dynamic \"hook\" {\n  for_each = [1, null]\n  labels = [hook.value]\n  content {}\n }\n depends_on = { a = 1 }\n}",
 	} {
 		f.Add([]byte(src), false)
 	}

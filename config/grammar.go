@@ -28,7 +28,7 @@ func fileGrammar() *grammar {
 	amount := &grammar{one: true, args: words("cpu memory gpus")}
 	capacity := &grammar{one: true, args: words("cpu memory gpus devices")}
 	return &grammar{
-		later: words("job module moved removed import plugin registry load_balancer route provider resource data"),
+		later: words("module moved removed import plugin registry load_balancer route provider resource data"),
 		blocks: map[string]*grammar{
 			"stowage": {
 				one: true, args: words("fleet required_version deletion_budget"), later: words("encryption"),
@@ -40,6 +40,7 @@ func fileGrammar() *grammar {
 				blocks: map[string]*grammar{"ssh": ssh, "engine": engine, "reserve": amount, "capacity": capacity},
 			},
 			"workload": workloadGrammar(),
+			"job":      jobGrammar(),
 			"volume":   {meta: true, labels: words("name"), args: words("driver options per_replica prevent_destroy")},
 			"network":  {meta: true, labels: words("name"), args: words("driver")},
 			"secret":   {meta: true, labels: words("name"), args: words("env file command"), later: words("age_file")},
@@ -63,14 +64,17 @@ func workloadGrammar() *grammar {
 		args: words(`image pull_policy replicas mode entrypoint command working_dir user hostname env env_file labels
 			networks network_mode extra_hosts restart stop_signal stop_timeout depends_on read_only privileged cap_add
 			cap_drop security_opt sysctls ulimits init shm_size pids_limit devices tmpfs dns exclusive`),
-		later: words(`healthcheck restart_policy on_host_loss drain_timeout update hook drift lifecycle
-			engine_options image_update route autoscale load_balancer`),
+		later: words(`restart_policy on_host_loss drain_timeout drift lifecycle engine_options image_update route autoscale load_balancer`),
 		blocks: map[string]*grammar{
-			"port":      {labels: words("name"), args: words("container host bind protocol")},
-			"mount":     {labels: words("path"), args: words("source read_only"), blocks: map[string]*grammar{"tmpfs": {one: true, args: words("size")}}},
-			"file":      {labels: words("path"), args: words("content mode on_change")},
-			"resources": {one: true, args: words("cpu cpu_max memory memory_max gpus")},
-			"logging":   {one: true, args: words("driver options")},
+			"port":        {labels: words("name"), args: words("container host bind protocol")},
+			"mount":       {labels: words("path"), args: words("source read_only"), blocks: map[string]*grammar{"tmpfs": {one: true, args: words("size")}}},
+			"file":        {labels: words("path"), args: words("content mode on_change")},
+			"resources":   {one: true, args: words("cpu cpu_max memory memory_max gpus")},
+			"logging":     {one: true, args: words("driver options")},
+			"healthcheck": {one: true, args: words("http tcp grpc command port interval timeout retries start_period on_unhealthy")},
+			"update": {one: true, args: words(`strategy max_parallel max_surge max_unavailable order min_healthy_time healthy_deadline
+				progress_deadline canary auto_promote on_failure`)},
+			"hook": {labels: words("kind"), args: words("command timeout")},
 			"placement": {
 				one: true, args: words("hosts labels spread max_per_host strategy priority"),
 				blocks: map[string]*grammar{
@@ -80,6 +84,17 @@ func workloadGrammar() *grammar {
 			},
 		},
 	}
+}
+
+// jobGrammar is that of a workload without what only concerns something that is kept running.
+func jobGrammar() *grammar {
+	g := workloadGrammar()
+	g.args = append(g.args, "retries", "timeout")
+	g.later = words("schedule time_zone overlap on_host_loss drift lifecycle engine_options")
+	for _, k := range words("healthcheck update hook") {
+		delete(g.blocks, k)
+	}
+	return g
 }
 
 // dynamicGrammar is the grammar of a dynamic block around blocks of grammar g.

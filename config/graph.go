@@ -31,7 +31,7 @@ type ref struct {
 // referable are the kinds of blocks that expressions can name.
 func referable(kind string) bool {
 	switch kind {
-	case "local", "host", "workload", "volume", "network", "secret":
+	case "local", "host", "workload", "job", "volume", "network", "secret":
 		return true
 	}
 	return false
@@ -44,6 +44,11 @@ func (c *Config) sortBlocks(bodies []*body) diag.List {
 		if first := c.nodes[n.addr]; first != nil {
 			diags = append(diags, problem(diag.CodeDuplicate, "Declared twice", n.at, "",
 				fmt.Sprintf("%s is declared at %s already.", n.addr, rangeOf(first.at)), "give one of the two another name"))
+			return
+		}
+		if first := c.namesake(n); first != nil {
+			diags = append(diags, problem(diag.CodeDuplicate, "Declared twice", n.at, "",
+				fmt.Sprintf("Jobs and workloads share their names, since containers are called after them alike, and %s is declared at %s already.", first.addr, rangeOf(first.at)), "give one of the two another name"))
 			return
 		}
 		c.nodes[n.addr] = n
@@ -79,6 +84,17 @@ func (c *Config) sortBlocks(bodies []*body) diag.List {
 		}
 	}
 	return diags
+}
+
+// namesake returns the workload of a job's name, or the job of a workload's; nil: there is none.
+func (c *Config) namesake(n *node) *node {
+	switch n.kind {
+	case "workload":
+		return c.nodes["job."+n.name]
+	case "job":
+		return c.nodes[workloadPrefix+n.name]
+	}
+	return nil
 }
 
 // link finds the references of every node and puts the nodes in order.
@@ -186,11 +202,11 @@ func (l *linker) reference(t hcl.Traversal) {
 	case root == "self":
 		l.add(diag.CodeNotYet, "Not supported yet", at, "self is not supported yet.", "")
 	case l.theirs(t):
-	case root == "job" || root == "module" || root == "data" || root == "resource":
+	case root == "module" || root == "data" || root == "resource":
 		l.add(diag.CodeNotYet, "Not supported yet", at, root+" is not supported yet, so there is nothing to refer to.", "")
 	default:
 		l.add(diag.CodeReference, "Unknown reference", at, unknownRoot(root), fmt.Sprintf("%q", root))
-		if n := nearest(root, words("var local host workload volume network secret path fleet each count")); n != "" {
+		if n := nearest(root, words("var local host workload job volume network secret path fleet each count")); n != "" {
 			d := &l.diags[len(l.diags)-1]
 			d.Remedy = ""
 			d.Detail += " Did you mean " + n + "?"
@@ -199,7 +215,7 @@ func (l *linker) reference(t hcl.Traversal) {
 }
 
 func unknownRoot(root string) string {
-	return fmt.Sprintf("There is nothing called %s. References begin with var, local, host, workload, volume, network, secret, path, fleet, each or count; text is written in quotes.", root)
+	return fmt.Sprintf("There is nothing called %s. References begin with var, local, host, workload, job, volume, network, secret, path, fleet, each or count; text is written in quotes.", root)
 }
 
 func (l *linker) builtin(t hcl.Traversal) {

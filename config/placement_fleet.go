@@ -16,7 +16,8 @@ import (
 // is known only when the whole fleet is.
 type wish struct {
 	workload fleet.WorkloadName
-	form     string // constraint, affinity, labels or spread
+	addr     fleet.Addr // of the same
+	form     string     // constraint, affinity, labels or spread
 	fleet.Constraint
 	at hcl.Range // of the name
 	in string
@@ -24,13 +25,13 @@ type wish struct {
 
 // wish notes a constraint or affinity for placementsOf.
 func (e *evaluation) wish(w *fleet.Workload, d *decoder, c fleet.Constraint, form string) {
-	e.wishes = append(e.wishes, wish{w.Name, form, c, d.body.attrs["attribute"].expr.Range(), d.in})
+	e.wishes = append(e.wishes, wish{w.Name, w.Addr(), form, c, d.body.attrs["attribute"].expr.Range(), d.in})
 }
 
 // asks notes labels that an argument of a placement block names.
 func (e *evaluation) asks(w *fleet.Workload, d *decoder, name string, labels ...string) {
 	for _, l := range labels {
-		e.wishes = append(e.wishes, wish{w.Name, name, fleet.Constraint{Attribute: l}, d.body.attrs[name].expr.Range(), d.in})
+		e.wishes = append(e.wishes, wish{w.Name, w.Addr(), name, fleet.Constraint{Attribute: l}, d.body.attrs[name].expr.Range(), d.in})
 	}
 }
 
@@ -69,11 +70,12 @@ func (e *evaluation) placements() {
 	}
 }
 
-// named returns the workloads that an address stands for: the one, or all instances of a block, without self.
+// named returns the workloads that an address stands for: the one, or all instances of a block, without self. A job comes
+// and goes, so nothing is near it.
 func (e *evaluation) named(addr string, self fleet.WorkloadName) (out []fleet.WorkloadName) {
 	name := strings.TrimPrefix(addr, workloadPrefix)
 	for _, w := range e.out.Fleet.Workloads {
-		if n := string(w.Name); w.Name != self && (n == name || strings.HasPrefix(n, name+"[")) {
+		if n := string(w.Name); w.Name != self && w.Job == nil && (n == name || strings.HasPrefix(n, name+"[")) {
 			out = append(out, w.Name)
 		}
 	}
@@ -99,7 +101,7 @@ func (e *evaluation) workloadWish(w wish) {
 	name := strings.TrimPrefix(w.Attribute, workloadPrefix)
 	if name == string(w.workload) {
 		e.diags = append(e.diags, problem(diag.CodeValue, "Invalid value", w.at, w.in,
-			fmt.Sprintf("workload.%s cannot have an affinity to itself. Its replicas are kept apart by spread and max_per_host, and together by strategy = \"binpack\".", w.workload), "max_per_host = 1"))
+			fmt.Sprintf("%s cannot have an affinity to itself. Its replicas are kept apart by spread and max_per_host, and together by strategy = \"binpack\".", w.addr), "max_per_host = 1"))
 		return
 	}
 	if len(e.named(w.Attribute, w.workload)) > 0 || e.c.nodes[w.Attribute] != nil {
@@ -108,7 +110,7 @@ func (e *evaluation) workloadWish(w wish) {
 	detail, remedy := fmt.Sprintf("There is no workload named %q.", name), ""
 	var all []string
 	for _, x := range e.out.Fleet.Workloads {
-		if x.Name != w.workload {
+		if x.Name != w.workload && x.Job == nil {
 			all = append(all, string(x.Name))
 		}
 	}
@@ -177,7 +179,7 @@ func (w wish) consequence() string {
 	case absence:
 		return "every host meets this constraint"
 	}
-	return fmt.Sprintf("no host can take workload.%s", w.workload)
+	return fmt.Sprintf("no host can take %s", w.addr)
 }
 
 func (e *evaluation) warn(w wish, summary, detail, remedy string) {

@@ -21,15 +21,19 @@ func (e *evaluation) finish() {
 	slices.SortFunc(f.Outputs, func(a, b fleet.Output) int { return strings.Compare(a.Name, b.Name) })
 	flat := map[string]fleet.Addr{}
 	check := func(a fleet.Addr) {
-		key := string(a.Kind()) + " " + fleet.Flat(a.Name())
+		kind := a.Kind()
+		if kind == fleet.KindJob {
+			kind = fleet.KindWorkload // containers do not tell them apart
+		}
+		key := string(kind) + " " + fleet.Flat(a.Name())
 		if first, ok := flat[key]; ok {
 			e.collision(a, first, fmt.Sprintf("%s and %s are both called %q on the hosts, where brackets, quotes and signs cannot be part of a name.", first, a, fleet.Flat(a.Name())))
 			return
 		}
 		flat[key] = a
 	}
-	for _, w := range f.Workloads {
-		check(fleet.WorkloadAddr(w.Name))
+	for i := range f.Workloads {
+		check(f.Workloads[i].Addr())
 	}
 	for _, v := range f.Volumes {
 		check(fleet.VolumeAddr(v.Name))
@@ -64,7 +68,7 @@ func (e *evaluation) replicaVolumes() {
 				rest, ok := strings.CutPrefix(flat, prefix)
 				if _, err := strconv.ParseUint(rest, 10, 31); mounts && ok && err == nil {
 					e.collision(fleet.VolumeAddr(other), fleet.VolumeAddr(v.Name),
-						fmt.Sprintf("volume.%s has one volume for each replica of workload.%s, and one of them is called %q on the hosts.", v.Name, w.Name, flat))
+						fmt.Sprintf("volume.%s has one volume for each replica of %s, and one of them is called %q on the hosts.", v.Name, w.Addr(), flat))
 				}
 			}
 		}

@@ -29,26 +29,36 @@ var (
 	realtimeSignal = regexp.MustCompile(`^SIGRT(MIN|MAX)([+-][0-9]{1,2})?$`)
 )
 
-// workload decodes one workload.
+// workload decodes one workload that is kept running.
 func (e *evaluation) workload(i *instance) cty.Value {
 	w := fleet.Workload{Name: fleet.WorkloadName(i.name)}
-	i.scale(&w)
+	e.common(i, &w)
+	i.health(&w)
+	i.update(&w)
+	i.hooks(&w)
+	return e.add(i, w)
+}
+
+// common decodes what workloads and jobs share.
+func (e *evaluation) common(i *instance, w *fleet.Workload) {
+	i.scale(w)
 	e.replicas += w.Replicas
 	if e.replicas > maxAllReplicas {
 		_ = e.c.meter.fail("The workloads have more than %d replicas together.", maxAllReplicas)
 	}
 	w.PullPolicy = fleet.PullPolicy(i.choice("pull_policy", string(fleet.PullMissing), string(fleet.PullMissing), string(fleet.PullAlways), string(fleet.PullNever)))
 	w.StopTimeout = i.duration("stop_timeout", defaultStop)
-	e.spec(i, &w)
-	i.resources(&w)
-	e.placement(i, &w)
+	e.spec(i, w)
+	i.resources(w)
+	e.placement(i, w)
 	w.Exclusive = i.boolean("exclusive", false)
-	for _, id := range i.refs("depends_on", "workload") {
-		w.DependsOn = append(w.DependsOn, fleet.WorkloadAddr(fleet.WorkloadName(id)))
-	}
-	w.DependsOn = sortedSet(w.DependsOn)
+	w.DependsOn = sortedSet(i.addresses("depends_on", "workload", "job"))
+}
+
+// add puts a decoded workload or job into the fleet.
+func (e *evaluation) add(i *instance, w fleet.Workload) cty.Value {
 	e.out.Fleet.Workloads = append(e.out.Fleet.Workloads, w)
-	e.declare(i, fleet.WorkloadAddr(w.Name))
+	e.declare(i, w.Addr())
 	return workloadValue(w)
 }
 
@@ -70,7 +80,7 @@ func workloadValue(w fleet.Workload) cty.Value {
 		replicas = cty.UnknownVal(cty.Number)
 	}
 	return cty.ObjectVal(map[string]cty.Value{
-		"id": cty.StringVal(string(fleet.WorkloadAddr(w.Name))), "name": cty.StringVal(string(w.Name)),
+		"id": cty.StringVal(string(w.Addr())), "name": cty.StringVal(string(w.Name)),
 		"image": cty.StringVal(w.Spec.Image.Ref), "replicas": replicas, "ports": cty.ObjectVal(ports),
 	})
 }
@@ -151,11 +161,7 @@ func (e *evaluation) spec(i *instance, w *fleet.Workload) {
 	i.files(e, s)
 	i.security(s)
 	i.limits(s)
-	r := i.choice("restart", string(fleet.RestartAlways), string(fleet.RestartAlways), string(fleet.RestartOnFailure), string(fleet.RestartNo), "unless-stopped")
-	if r == "unless-stopped" { // what Docker calls our always
-		r = string(fleet.RestartAlways)
-	}
-	s.Restart = fleet.Restart(r)
+	s.Restart = i.restart(w)
 	s.StopSignal = i.signal("stop_signal")
 	if n := i.block("logging"); n != nil {
 		if n.require("driver") {

@@ -1,5 +1,4 @@
 module "m" {}                # ERROR: Not supported yet
-job "migrate" {}             # ERROR: Not supported yet
 plugin "p" {}                # ERROR: Not supported yet
 registry "r" {}              # ERROR: Not supported yet
 moved {}                     # ERROR: Not supported yet
@@ -20,9 +19,6 @@ host "a" {
 secret "s" { age_file = "x" } # ERROR: Not supported yet
 workload "web" {
   image = "x"
-  healthcheck { http = "/" } # ERROR: Not supported yet
-  update {}                  # ERROR: Not supported yet
-  hook "pre_deploy" {}       # ERROR: Not supported yet
   lifecycle {}               # ERROR: Not supported yet
   restart_policy {}          # ERROR: Not supported yet
   on_host_loss {}            # ERROR: Not supported yet
@@ -32,4 +28,11 @@ workload "web" {
   engine_options "docker" {} # ERROR: Not supported yet
   drift     = "warn"         # ERROR: Not supported yet
   drain_timeout = "1s"       # ERROR: Not supported yet
+}
+job "nightly" {
+  image     = "x"
+  schedule  = "0 3 * * *"    # ERROR: Not supported yet
+  time_zone = "UTC"          # ERROR: Not supported yet
+  overlap   = "skip"         # ERROR: Not supported yet
+  lifecycle {}               # ERROR: Not supported yet
 }
