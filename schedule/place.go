@@ -35,6 +35,7 @@ type pass struct {
 	highest   int
 	evicted   bool     // something was displaced
 	journal   *journal // of a question; nil while the placement itself is made
+	growing   int      // how much dearer it is to bring a tree up to date with a host than to grow it with one
 }
 
 // stray is a frozen replica of a workload that is not declared.
