@@ -80,6 +80,12 @@ func (c *Changes) PutRollout(r Rollout) { c.put(RolloutKey(r.Workload), r) }
 // DeleteRollout drops it, with the workload.
 func (c *Changes) DeleteRollout(n fleet.WorkloadName) { c.delete(RolloutKey(n)) }
 
+// PutOverride records a number of replicas that a person has set.
+func (c *Changes) PutOverride(o Override) { c.put(OverrideKey(o.Workload), o) }
+
+// DeleteOverride drops it: the configuration's number counts again.
+func (c *Changes) DeleteOverride(n fleet.WorkloadName) { c.delete(OverrideKey(n)) }
+
 // PutOutput records an output.
 func (c *Changes) PutOutput(o fleet.Output) { c.put(OutputKey(o.Name), o) }
 

@@ -159,6 +159,8 @@ func Decode(r Record) (any, error) {
 		return decode[Debt](r)
 	case kindRollout:
 		return decode[Rollout](r)
+	case kindOverride:
+		return decode[Override](r)
 	case kindOutput:
 		return decode[fleet.Output](r)
 	case kindRelease:

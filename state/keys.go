@@ -22,6 +22,7 @@ const (
 	kindIntent   = "intent"
 	kindDebt     = "debt"
 	kindRollout  = "rollout"
+	kindOverride = "override"
 	kindOutput   = "output"
 	kindRelease  = "release"
 	kindPlan     = "plan"
@@ -34,7 +35,7 @@ func partsOf(kind string) (n int, ok bool) {
 		return 0, true
 	case kindReplica, kindVolume, kindNetwork:
 		return 2, true
-	case kindWorkload, kindSpec, kindHost, kindIntent, kindDebt, kindRollout, kindOutput, kindRelease, kindPlan:
+	case kindWorkload, kindSpec, kindHost, kindIntent, kindDebt, kindRollout, kindOverride, kindOutput, kindRelease, kindPlan:
 		return 1, true
 	}
 	return 0, false
@@ -77,6 +78,9 @@ func DebtKey(h fleet.HostName) Key { return join(kindDebt, string(h)) }
 
 // RolloutKey is the key of how a workload's latest change went out.
 func RolloutKey(n fleet.WorkloadName) Key { return join(kindRollout, string(n)) }
+
+// OverrideKey is the key of the number of replicas that a person has set for a workload.
+func OverrideKey(n fleet.WorkloadName) Key { return join(kindOverride, string(n)) }
 
 // OutputKey is the key of an output.
 func OutputKey(name string) Key { return join(kindOutput, name) }

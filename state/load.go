@@ -18,7 +18,7 @@ import (
 func present() []Key {
 	return []Key{
 		kindMeta, kindLatest, kindWorkload + "/", kindSpec + "/", kindReplica + "/", kindVolume + "/",
-		kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindRollout + "/", kindOutput + "/",
+		kindNetwork + "/", kindHost + "/", kindIntent + "/", kindDebt + "/", kindRollout + "/", kindOverride + "/", kindOutput + "/",
 	}
 }
 
@@ -36,6 +36,7 @@ func Load(ctx context.Context, s Store) (*Snapshot, error) {
 		Replicas:  make(map[fleet.ReplicaID]Replica, len(v.Records)),
 		Hosts:     map[fleet.HostName]Host{},
 		Rollouts:  map[fleet.WorkloadName]Rollout{},
+		Overrides: map[fleet.WorkloadName]Override{},
 		Outputs:   map[string]fleet.Output{},
 		Serials:   make(map[Key]Serial, len(v.Records)),
 	}
@@ -116,6 +117,8 @@ func (s *Snapshot) add(r Record, decoded any) error {
 		s.Debts = append(s.Debts, v)
 	case Rollout:
 		s.Rollouts[v.Workload] = v
+	case Override:
+		s.Overrides[v.Workload] = v
 	case fleet.Output:
 		s.Outputs[v.Name] = v
 	}

@@ -130,6 +130,7 @@ type Snapshot struct {
 	Intents   []Intent // sorted by start
 	Debts     []Debt   // sorted by host
 	Rollouts  map[fleet.WorkloadName]Rollout
+	Overrides map[fleet.WorkloadName]Override // also those that are no longer in force
 	Outputs   map[string]fleet.Output
 	Release   fleet.Release // the latest; 0: none
 

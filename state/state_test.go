@@ -34,6 +34,7 @@ func TestKeys(t *testing.T) {
 		{state.IntentKey("op"), "intent/op", []string{"op"}},
 		{state.DebtKey("h"), "debt/h", []string{"h"}},
 		{state.RolloutKey("web"), "rollout/web", []string{"web"}},
+		{state.OverrideKey("web"), "override/web", []string{"web"}},
 		{state.OutputKey("url"), "output/url", []string{"url"}},
 		{state.ReleaseKey(7), "release/0000000007", []string{"0000000007"}},
 		{state.PlanKey("p"), "plan/p", []string{"p"}},
@@ -82,6 +83,7 @@ func records(t testing.TB) []state.Record {
 	c.PutIntent(state.Intent{Op: "o", Started: at})
 	c.PutDebt(state.Debt{Host: "h", Since: at})
 	c.PutRollout(state.Rollout{Workload: "web", Good: &fleet.Workload{Name: "web"}, Started: at})
+	c.PutOverride(state.Override{Workload: "web", Replicas: 5, Since: at})
 	c.PutOutput(fleet.Output{Name: "o"})
 	c.PutRelease(state.Release{Number: 1, Made: at, Fleet: fleet.Fleet{Name: "shop"}})
 	c.PutPlan(state.PlanRecord{ID: "p", Started: at})
@@ -269,4 +271,24 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("got error %v, want ErrDamaged or ErrNewer", err)
 		}
 	})
+}
+
+func TestOverrideInForce(t *testing.T) {
+	at := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for _, x := range []struct {
+		until      time.Time
+		configured int
+		want       bool
+	}{
+		{time.Time{}, 3, true},
+		{time.Time{}, 4, false}, // the configuration's number has changed
+		{at.Add(time.Second), 3, true},
+		{at.Add(time.Second), 4, false},
+		{at, 3, false}, // its time is up
+	} {
+		o := state.Override{Workload: "web", Replicas: 5, Configured: 3, Until: x.until}
+		if got := o.InForce(x.configured, at); got != x.want {
+			t.Errorf("until %v, configured %d: got %v, want %v", x.until, x.configured, got, x.want)
+		}
+	}
 }

@@ -86,6 +86,7 @@ func testRecords(s *suite) {
 		Intents:   []state.Intent{{Op: "2", Started: at}, {Op: "1", Started: at.Add(1)}},
 		Debts:     []state.Debt{{Host: "b", Why: "silent", Since: at, Steps: []string{"remove x"}}},
 		Rollouts:  map[fleet.WorkloadName]state.Rollout{"web": {Workload: "web", Release: 4, To: "v1:12", Status: state.RolloutBack, Started: at}},
+		Overrides: map[fleet.WorkloadName]state.Override{"web": {Workload: "web", Replicas: 5, Configured: 3, Who: "ann@laptop", Since: at, Until: at.Add(time.Hour)}},
 		Outputs:   map[string]fleet.Output{"url": {Name: "url", Value: []byte(`"x"`)}},
 		Release:   4,
 	}
@@ -102,6 +103,7 @@ func testRecords(s *suite) {
 	c.PutIntent(want.Intents[0])
 	c.PutDebt(want.Debts[0])
 	c.PutRollout(want.Rollouts["web"])
+	c.PutOverride(want.Overrides["web"])
 	c.PutOutput(want.Outputs["url"])
 	c.PutRelease(release)
 	c.PutPlan(plan)
@@ -110,7 +112,7 @@ func testRecords(s *suite) {
 
 	got, err := state.Load(s.ctx, s.reopen())
 	s.ok(err)
-	if len(got.Serials) != 14 || got.Serials[state.ReplicaKey(replica.Replica)] != 1 || got.Serial != 1 {
+	if len(got.Serials) != 15 || got.Serials[state.ReplicaKey(replica.Replica)] != 1 || got.Serial != 1 {
 		s.Errorf("serial %d, serials %v", got.Serial, got.Serials)
 	}
 	got.Serials, got.Serial = nil, 0
