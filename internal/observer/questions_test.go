@@ -31,10 +31,10 @@ func TestViolations(t *testing.T) {
 		"several in a row are one violation, which ends with the last of them": {`
 			h1 0 web0g1+ web1g1+
 			h1 100-105 web0g1- web1g1+
-			h1 200 web0g1x web1g1+
+			h1 200 web0g1x web1g1-
 			h1 300-301 web1g1+
 			h1 400 web0g2+ web1g1+
-			h1 500 web0g2+ web1g1+`, "100-301 web: 1 healthy, want at least 2: h1/web-0-g1 h1/web-1-g1\n", floor(2)},
+			h1 500 web0g2+ web1g1+`, "100-301 web: 0 healthy, want at least 2: h1/web-0-g1 h1/web-1-g1\n", floor(2)},
 		"an old one that is healthy stands in for the new one of its slot": {`
 			h1 0 web0g1+
 			h1 100 web0g1+ web0g2-
@@ -51,6 +51,22 @@ func TestViolations(t *testing.T) {
 			h2 110 web0g2+
 			h1 200
 			h2 210 web0g2+`, ``, floor(1)},
+		"a new one may be there since before a slow answer without it": {`
+			h1 0 web0g1+
+			h2 0
+			h2 50-150
+			h1 100
+			h1 200
+			h2 250 web0g2+
+			h1 300`, ``, floor(1)},
+		"an old one may be there until the end of a slow answer without it": {`
+			h1 0 web0g1+
+			h2 0
+			h1 90-200
+			h2 100
+			h2 250 web0g2+
+			h1 300
+			h2 350`, ``, floor(1)},
 		"a move with a look at both between is a break": {`
 			h1 0 web0g1+
 			h2 10
@@ -90,8 +106,8 @@ func TestViolations(t *testing.T) {
 			h1 100 web0g1+ web0g2+`, ``, ceiling(2)},
 		"too many in a single answer": {`
 			h1 0 web0g1+
-			h1 100 web0g1+ web0g2+ web1g1.
-			h1 200 web0g1+`, "100-100 web: 3 live, want at most 2: h1/web-0-g1 h1/web-0-g2 h1/web-1-g1\n", ceiling(2)},
+			h1 100-110 web0g1+ web0g2+ web1g1.
+			h1 200 web0g1+`, "100-110 web: 3 live, want at most 2: h1/web-0-g1 h1/web-0-g2 h1/web-1-g1\n", ceiling(2)},
 		"the ended and the made are not live": {`
 			h1 0 web0g1+ web0g2x
 			h1 100 web0g1+ web0g2x`, ``, ceiling(1)},
@@ -191,6 +207,23 @@ func TestBounds(t *testing.T) {
 	}
 	if got := l.Floor("web", 2, between(0, 190)); len(got) > 0 {
 		t.Errorf("within the time that was asked for: %v", got)
+	}
+}
+
+// What is not known before the first answer and after the last question does not lower what was there all the time.
+func TestBoundsOfWhatIsSteady(t *testing.T) {
+	l := parse(t, `
+		h1 0-20 web0g1+
+		h2 5-30 web1g1+
+		h1 100-120 web0g1+
+		h2 105-130 web1g1+
+		h1 200-220 web0g1+
+		h2 205-230 web1g1+`)
+	if got, want := l.Observed(), between(30, 200); got != want {
+		t.Errorf("observed %v, want %v", got, want)
+	}
+	if low, high := Least(l.Healthy("web", Span{})); low != 2 || high != 2 {
+		t.Errorf("least healthy %d..%d, want 2", low, high)
 	}
 }
 
