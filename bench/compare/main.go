@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/stowage-run/stowage/internal/testfleet"
@@ -37,7 +38,7 @@ func main() {
 	stowage := flag.String("stowage", "bin/stowage", "the binary to measure")
 	only := flag.String("only", "", "measure only what has this in its name")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // the hosts are taken down
 	defer stop()
 	l, err := newLab(ctx, *stowage, *runs)
 	if err != nil {
