@@ -63,7 +63,9 @@ func run(args []string) error {
 // exitError is a status to end with that was asked for.
 type exitError int
 
-func (e exitError) Error() string { return fmt.Sprintf("ends with status %d, as it was told to", int(e)) }
+func (e exitError) Error() string {
+	return fmt.Sprintf("ends with status %d, as it was told to", int(e))
+}
 
 func serve(port string) error {
 	faults, err := faultsOf(os.Getenv)
