@@ -49,9 +49,15 @@ const web = "example.com/web:1"
 // newRig makes a world of hosts that all have the image web, with strangers' things on them.
 func newRig(t testing.TB, hosts ...fleet.HostName) *rig {
 	t.Helper()
-	w := fake.NewWorld(nil, hosts...)
+	return newRigOf(t, nil, fake.NewImage("web"), hosts...)
+}
+
+// newRigOf is newRig with the world's clock and the image.
+func newRigOf(t testing.TB, clock func() time.Time, image fake.Image, hosts ...fleet.HostName) *rig {
+	t.Helper()
+	w := fake.NewWorld(clock, hosts...)
 	for _, h := range w.Hosts() {
-		h.AddPulled(web, fake.NewImage("web"))
+		h.AddPulled(web, image)
 		h.AddForeign(fake.Foreign{Name: "stranger", Volumes: []string{"theirs"}})
 		h.AddNetwork("foreign", nil)
 	}
