@@ -57,6 +57,7 @@ bench: build ## figures, beside peers where they are found; never fails a build
 	@.ci/packages $(TEST_PACKAGES)
 	-$(GO) test -run='^$$' -bench=. -benchmem -timeout 60m ./...
 	-$(GO) run ./bench/compare -stowage bin/stowage
+	-$(GO) run ./bench/swarm
 	-$(GO) run ./bench/nomad
 
 fleet: ## HOSTS real hosts to play with, until Ctrl-C

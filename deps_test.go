@@ -92,6 +92,7 @@ const allowed = `
 	fleet, schedule < bench/nomad;
 	fleet, providers, providers/docker, providers/remote/ssh < bench/compare;
 	internal/testfleet, internal/webimage, DOCKER, SYNC < bench/compare;
+	internal/observer, internal/testfleet, internal/webimage < bench/swarm;
 `
 
 // What _test.go files may import beyond their own package's line: the tools of tests, what is real in memory,
