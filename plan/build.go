@@ -106,7 +106,7 @@ func (m *maker) link() {
 		}
 		for _, a := range from.DependsOn {
 			d := m.byName[fleet.WorkloadName(a.Name())]
-			if d != nil && a.Kind() == fleet.KindWorkload && d != w && !slices.Contains(w.needs, d) {
+			if k := a.Kind(); d != nil && (k == fleet.KindWorkload || k == fleet.KindJob) && d != w && !slices.Contains(w.needs, d) {
 				w.needs = append(w.needs, d)
 				d.needed = append(d.needed, w)
 			}
