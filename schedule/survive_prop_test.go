@@ -257,6 +257,9 @@ func TestWhyAgrees(t *testing.T) {
 			}
 			j := after(in, a)
 			t := j.seatOf(p.Replica)
+			if len(j.shared(t.work)) > 0 {
+				continue // which of several copies was used first cannot be seen from the placement
+			}
 			j.remove(t)
 			var fitting []*fleet.Host
 			for _, h := range j.hosts {
