@@ -30,6 +30,13 @@ func LookAround(ctx context.Context, hosts []Host, ours Reader, uuid string) (Fo
 }
 
 func (e engine) foreign(ctx context.Context, found Foreign, ours Reader, uuid string) error {
+	if err := e.foreignContainers(ctx, found, ours); err != nil {
+		return err
+	}
+	return e.foreignObjects(ctx, found, uuid)
+}
+
+func (e engine) foreignContainers(ctx context.Context, found Foreign, ours Reader) error {
 	all, err := e.list(ctx)
 	if err != nil {
 		return err
@@ -49,6 +56,10 @@ func (e engine) foreign(ctx context.Context, found Foreign, ours Reader, uuid st
 		}
 		found[e.host.Name+" container "+x.name()] = fmt.Sprintf("%s %s since %s, restarted %d times", x.ID, c.State.Status, c.State.StartedAt, c.RestartCount)
 	}
+	return nil
+}
+
+func (e engine) foreignObjects(ctx context.Context, found Foreign, uuid string) error {
 	var volumes struct {
 		Volumes []struct {
 			Name, CreatedAt string

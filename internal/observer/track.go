@@ -54,50 +54,63 @@ func isHealthy(c Container, l Look) sight {
 func (t Timeline) tracks(workload string, ask question) []*track {
 	var all []*track
 	for _, host := range t.Hosts() {
-		byID := map[string]*track{}
-		var before sight // of who is not there yet
-		var pending []sight
+		f := follower{workload: workload, ask: ask, present: map[string]*track{}}
 		var last Look
 		for _, l := range t.of(host) {
 			if l.Err != "" || t.silent(last.To, l.From) {
-				pending = append(pending, sight{Span{last.To, l.From}, open})
+				f.unknown = append(f.unknown, sight{Span{last.To, l.From}, open})
 			}
-			if l.Err != "" {
-				continue
+			if l.Err == "" {
+				f.see(l)
+				last = l
 			}
-			for _, c := range l.Containers {
-				if c.Workload != workload {
-					continue
-				}
-				k, known := byID[c.ID]
-				if !known {
-					k = &track{}
-					byID[c.ID] = k
-					all = append(all, k)
-					if !before.From.IsZero() {
-						k.sights = append(k.sights, before)
-					}
-				}
-				k.Container = c
-				k.sights = append(append(k.sights, pending...), ask(c, l))
-			}
-			for id, k := range byID {
-				if !slices.ContainsFunc(l.Containers, func(c Container) bool { return c.ID == id }) {
-					k.sights = append(append(k.sights, pending...), sight{l.Span, no})
-					delete(byID, id)
-				}
-			}
-			before, pending, last = sight{l.Span, no}, nil, l
 		}
-		for _, k := range byID {
-			k.sights = append(k.sights, pending...)
+		for _, k := range f.present {
+			k.sights = append(k.sights, f.unknown...)
 		}
+		all = append(all, f.all...)
 	}
 	for _, k := range all {
 		k.sure, k.maybe = sure(k.sights), maybe(k.sights)
 	}
 	slices.SortStableFunc(all, byName)
 	return all
+}
+
+// follower follows the containers of one host.
+type follower struct {
+	workload string
+	ask      question
+	all      []*track
+	present  map[string]*track // by id
+	absent   []sight           // the last answer, as it is for who is not in it; none before the first
+	unknown  []sight           // what was not known since then
+}
+
+func (f *follower) see(l Look) {
+	listed := map[string]bool{}
+	for _, c := range l.Containers {
+		if c.Workload != f.workload {
+			continue
+		}
+		listed[c.ID] = true
+		k := f.present[c.ID]
+		if k == nil {
+			k = &track{sights: slices.Clone(f.absent)}
+			f.present[c.ID] = k
+			f.all = append(f.all, k)
+		}
+		k.Container = c
+		k.sights = append(append(k.sights, f.unknown...), f.ask(c, l))
+	}
+	gone := sight{l.Span, no}
+	for id, k := range f.present {
+		if !listed[id] {
+			k.sights = append(append(k.sights, f.unknown...), gone)
+			delete(f.present, id)
+		}
+	}
+	f.absent, f.unknown = []sight{gone}, nil
 }
 
 func byName(a, b *track) int { return compareContainers(a.Container, b.Container) }
