@@ -101,10 +101,18 @@ func settle(f finding, t Target, c fleet.Container, err error) Answer {
 		a.Ended = c.Phase == fleet.PhaseExited || c.Phase == fleet.PhaseDead || c.Phase == fleet.PhaseRemoving
 		return a
 	}
-	if t.Check.Kind == fleet.CheckImage {
+	switch {
+	case t.Check.Kind == fleet.CheckImage:
 		a.Verdict, a.Said = image(c)
+	case f.verdict == Unhealthy && t.Check.Kind != fleet.CheckCommand && alone(c):
+		a.Said = "port " + strconv.Itoa(int(t.Port)) + ": the container has no network"
 	}
 	return a
+}
+
+// alone reports whether a container is on no network.
+func alone(c fleet.Container) bool {
+	return len(c.Networks) == 0 || len(c.Networks) == 1 && c.Networks[0] == "none"
 }
 
 // image is the verdict of the image's own health check, which its engine makes.

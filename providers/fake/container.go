@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/providers"
@@ -24,6 +25,8 @@ type container struct {
 	program  Program
 	server   Server
 	streams  map[*served]struct{} // open ones
+	lives    time.Duration        // 0: for ever
+	diesWith int
 	args     []string
 	stopped  bool // by somebody, so that the restart policy does not apply
 	gone     bool
@@ -119,6 +122,30 @@ func (h *Host) exit(c *container, status int) {
 		c.seen.Restarts++
 	}
 	c.wake()
+}
+
+// age ends what has come to its end by itself since the last look, and starts again what is to be started again.
+func (h *Host) age() {
+	if !h.mortal {
+		return
+	}
+	now := h.world.Now()
+	for _, id := range slices.Sorted(maps.Keys(h.containers)) {
+		c := h.containers[id]
+		if c.lives > 0 && c.seen.Phase == fleet.PhaseRunning && now.Sub(c.seen.Started) >= c.lives {
+			h.crash(c, c.diesWith)
+		}
+	}
+}
+
+// crash ends a container's process by itself; its restart policy applies at once.
+func (h *Host) crash(c *container, status int) {
+	h.exit(c, status)
+	if c.seen.Phase == fleet.PhaseRestarting {
+		if err := h.start(c); err != nil {
+			c.seen.Error = err.Error()
+		}
+	}
 }
 
 // signal gives a signal to a live container's program.

@@ -31,14 +31,7 @@ func (h *Host) Kill(name string) {
 
 // Crash ends a container's process by itself with a status; its restart policy applies at once.
 func (h *Host) Crash(name string, status int) {
-	h.change(name, func(c *container) {
-		h.exit(c, status)
-		if c.seen.Phase == fleet.PhaseRestarting {
-			if err := h.start(c); err != nil {
-				c.seen.Error = err.Error()
-			}
-		}
-	})
+	h.change(name, func(c *container) { h.crash(c, status) })
 }
 
 // Start starts a container; what keeps it from starting is in its Error.

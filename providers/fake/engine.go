@@ -59,6 +59,7 @@ func (e *engine) locked(effect func(h *Host) error) func() error {
 		if err := e.usable(); err != nil {
 			return err
 		}
+		h.age()
 		return effect(h)
 	}
 }
@@ -195,6 +196,8 @@ func (h *Host) create(r providers.CreateRequest, env map[string]string, files ma
 	c := h.add(name, r.Instance.Labels(r.Spec, r.Op))
 	c.spec, c.instance, c.env, c.program, c.server = r.Spec, r.Instance, env, image.Program, image.Server
 	c.args = slices.Concat(r.Spec.Entrypoint, r.Spec.Command)
+	c.lives, c.diesWith = image.Lives, image.DiesWith
+	h.mortal = h.mortal || c.lives > 0
 	c.write(files)
 	c.seen.ImageID = image.ID
 	c.seen.Limits = r.Spec.Limits

@@ -20,6 +20,7 @@ type Host struct {
 	mu         sync.Mutex
 	info       fleet.EngineInfo
 	down, full bool
+	mortal     bool // containers of its end by themselves
 	conn       *engine
 	containers map[string]*container // by id
 	names      map[string]*container
@@ -187,6 +188,7 @@ func (h *Host) drop(c *container) {
 func (h *Host) Container(name string) (c fleet.Container, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.age()
 	if c := h.names[name]; c != nil {
 		return c.seen, true
 	}
@@ -197,6 +199,7 @@ func (h *Host) Container(name string) (c fleet.Container, ok bool) {
 func (h *Host) Containers() []fleet.Container {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.age()
 	all := make([]fleet.Container, 0, len(h.containers))
 	for _, c := range h.containers {
 		all = append(all, c.seen)

@@ -19,6 +19,9 @@ type Image struct {
 	Arch    string  // empty: amd64
 	Program Program // nil: runs until it is stopped, and then exits with 0
 	Server  Server  // nil: listens on no port
+
+	Lives    time.Duration // how long after its start a container ends by itself, by the world's clock; 0: it does not
+	DiesWith int           // its status then
 }
 
 // NewImage makes an image whose id and digest follow from a seed.
@@ -29,6 +32,13 @@ func NewImage(seed string) Image {
 // Exiting returns an image whose containers end with a status as soon as they are started.
 func (i Image) Exiting(status int) Image {
 	i.Program = func(Process) Outcome { return Outcome{Exited: true, Status: status} }
+	return i
+}
+
+// Dying returns an image whose containers end by themselves with a status, that long after their start by the world's clock.
+// It is seen at the next look at their host; the restart policy applies at once.
+func (i Image) Dying(after time.Duration, status int) Image {
+	i.Lives, i.DiesWith = after, status
 	return i
 }
 
