@@ -144,6 +144,15 @@ func TestViolations(t *testing.T) {
 			h2 200
 			h1 300 web0g1+
 			h2 300`, ``, ceiling(1)},
+		"after a gap it is again": {`
+			h1 0 web0g1+
+			h2 0
+			h1 100 ?
+			h1 200 web0g1+
+			h2 250 web0g2+
+			h1 300 web0g1+
+			h2 350 web0g2+
+			h1 400 web0g1+`, "250-350 web: 2 live, want at most 1: h1/web-0-g1 h2/web-0-g2\n", ceiling(1)},
 		"in a long silence nothing is sure": {`
 			h1 0 web0g1+
 			h2 0

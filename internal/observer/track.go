@@ -65,9 +65,6 @@ func (t Timeline) tracks(workload string, ask question) []*track {
 				last = l
 			}
 		}
-		for _, k := range f.present {
-			k.sights = append(k.sights, f.unknown...)
-		}
 		all = append(all, f.all...)
 	}
 	for _, k := range all {
