@@ -185,7 +185,10 @@ func (w *way) dial(ctx context.Context) (net.Conn, error) {
 
 // note remembers an error that is the host's and not the container's. Time that ran out may be either's.
 func (w *way) note(err error) {
-	if (errors.Is(err, providers.ErrUnreachable) || errors.Is(err, providers.ErrUnknown)) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return
+	}
+	if errors.Is(err, providers.ErrUnreachable) || errors.Is(err, providers.ErrUnknown) {
 		w.lost.Store(true)
 	}
 }
