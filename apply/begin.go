@@ -111,6 +111,12 @@ func (r *run) opening(snap *state.Snapshot, record state.PlanRecord) *state.Chan
 	p := r.job.Plan
 	c := &state.Changes{}
 	c.PutPlan(record)
+	for _, o := range p.Overrides {
+		c.PutOverride(o)
+	}
+	for _, o := range p.Ended {
+		c.DeleteOverride(o.Workload)
+	}
 	if p.Mode != plan.RefreshOnly && p.Release > snap.Release {
 		c.PutRelease(state.Release{
 			Number: p.Release, Plan: p.ID, Made: record.Started, Who: r.job.Who, Why: r.job.Trigger,

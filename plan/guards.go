@@ -7,8 +7,8 @@ import (
 	"github.com/stowage-run/stowage/state"
 )
 
-// guards binds the plan to the records it relies on: the fleet's identity, the latest release, and every record
-// that a step changes.
+// guards binds the plan to the records it relies on: the fleet's identity, the latest release, the overrides, and every
+// record that a step changes.
 func (m *maker) guards() {
 	keys := make([]state.Key, 0, len(m.list)+2)
 	keys = append(keys, state.MetaKey(), state.LatestKey())
@@ -40,6 +40,12 @@ func (m *maker) guards() {
 				keys = append(keys, state.WorkloadKey(fleet.WorkloadName(a.Name())))
 			}
 		}
+	}
+	for _, o := range m.plan.Overrides {
+		keys = append(keys, state.OverrideKey(o.Workload))
+	}
+	for _, o := range m.plan.Ended {
+		keys = append(keys, state.OverrideKey(o.Workload))
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)

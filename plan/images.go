@@ -32,27 +32,40 @@ type RegistryAnswer struct {
 }
 
 // ImageRefs returns the references that hosts must be asked about, sorted: those declared and, so that
-// nothing moves for want of a look, those recorded.
+// nothing moves for want of a look, those recorded. An image that is wanted by its pin, as that of an older release is, is asked
+// for by the pin as well: its tag may stand for another image by now.
 func ImageRefs(desired *fleet.Fleet, s *state.Snapshot) []string {
 	refs := map[string]bool{}
 	for i := range desired.Workloads {
 		refs[desired.Workloads[i].Spec.Image.Ref] = true
+		refs[pinRef(desired.Workloads[i].Spec.Image)] = true
 	}
 	for _, w := range s.Workloads {
 		refs[w.Spec.Image.Ref] = true
 	}
+	for _, r := range s.Rollouts {
+		if r.Good != nil {
+			refs[r.Good.Spec.Image.Ref], refs[pinRef(r.Good.Spec.Image)] = true, true
+		}
+	}
+	delete(refs, "")
 	return slices.Sorted(maps.Keys(refs))
 }
 
-// Questions returns what must be asked of registries and of this machine before Pin, sorted by reference. Where the
-// hosts have an image, and nobody said `always`, no registry is asked.
+// Questions returns what must be asked of registries and of this machine before Pin, sorted by reference, those by pin last.
+// Where the hosts have an image, and nobody said `always`, no registry is asked.
 func Questions(desired *fleet.Fleet, s *state.Snapshot, v fleet.View) []ImageQuestion {
-	var out []ImageQuestion
+	var out, byPin []ImageQuestion
 	for _, u := range uses(desired, s, v) {
 		q := ImageQuestion{Ref: u.ref}
 		pinned := u.literal.Pin() != "" || u.recordedDigest()
 		switch {
 		case u.policy == fleet.PullNever || u.literal.Digest != "":
+		case u.kept:
+			q.Local = true
+			if pin := (ImageQuestion{Ref: pinRef(u.literal), Local: true}); !slices.Contains(byPin, pin) {
+				byPin = append(byPin, pin)
+			}
 		case u.policy == fleet.PullAlways:
 			q.Registry = true
 		case len(u.candidates) == 0 && !pinned:
@@ -69,7 +82,7 @@ func Questions(desired *fleet.Fleet, s *state.Snapshot, v fleet.View) []ImageQue
 			out = append(out, q)
 		}
 	}
-	return out
+	return append(out, byPin...)
 }
 
 // use is one reference under one way of pinning it, with who wants it and who has it.
@@ -77,7 +90,8 @@ type use struct {
 	ref        string
 	policy     fleet.PullPolicy // "missing" and "never" pin alike, from what the hosts have
 	workloads  []int            // into the fleet's
-	literal    fleet.Image      // the reference names the image itself; zero: it does not
+	literal    fleet.Image      // the reference names the image itself, or the image came with its pin; zero: neither
+	kept       bool             // it came with its pin
 	recorded   []fleet.Image    // earlier pins of the reference, sorted
 	candidates []candidate      // what eligible hosts have under it, best first
 	lacks      []fleet.HostName // eligible hosts that answered and have nothing under it
@@ -109,6 +123,7 @@ func uses(desired *fleet.Fleet, s *state.Snapshot, v fleet.View) []use {
 	type key struct {
 		ref    string
 		policy fleet.PullPolicy
+		pinned fleet.Image // it comes with a pin, and keeps it
 	}
 	byKey := map[key]*use{}
 	for i := range desired.Workloads {
@@ -116,17 +131,23 @@ func uses(desired *fleet.Fleet, s *state.Snapshot, v fleet.View) []use {
 		if w.Mode != fleet.Global && w.Replicas == 0 {
 			continue
 		}
-		k := key{w.Spec.Image.Ref, w.PullPolicy}
+		k := key{ref: w.Spec.Image.Ref, policy: w.PullPolicy}
+		if w.Spec.Image.Pin() != "" {
+			k.pinned = w.Spec.Image
+		}
 		if k.policy == "" {
 			k.policy = fleet.PullMissing
 		}
 		if byKey[k] == nil {
 			byKey[k] = &use{ref: k.ref, policy: k.policy, literal: literal(k.ref), recorded: recordedPins(s, k.ref)}
+			if k.pinned.Pin() != "" {
+				byKey[k].literal, byKey[k].kept = k.pinned, true
+			}
 		}
 		byKey[k].workloads = append(byKey[k].workloads, i)
 	}
 	keys := slices.SortedFunc(maps.Keys(byKey), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.ref, b.ref), cmp.Compare(a.policy, b.policy))
+		return cmp.Or(cmp.Compare(a.ref, b.ref), cmp.Compare(a.policy, b.policy), cmp.Compare(a.pinned.Pin(), b.pinned.Pin()))
 	})
 	out := make([]use, 0, len(keys))
 	for _, k := range keys {
@@ -146,6 +167,22 @@ func literal(ref string) fleet.Image {
 		return fleet.Image{Ref: ref, Digest: d}
 	}
 	return fleet.Image{}
+}
+
+// pinRef is the reference by which an engine finds a pinned image whatever its tag stands for now; empty where the image has no
+// pin, or its own reference is that already.
+func pinRef(i fleet.Image) string {
+	switch {
+	case i.Pin() == "" || literal(i.Ref).Pin() != "":
+		return ""
+	case i.Digest == "":
+		return i.ID
+	}
+	repository := i.Ref
+	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
+		repository = repository[:colon]
+	}
+	return repository + "@" + i.Digest
 }
 
 // recordedPins returns what a reference was pinned to before.

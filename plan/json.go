@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/state"
 )
 
 // jsonVersion is the version of the JSON form. It has Terraform's key names, so that what reads Terraform's
@@ -27,6 +28,8 @@ type jsonPlan struct {
 	Exposed        []Exposure            `json:"exposed,omitempty"`
 	Rollouts       []Rollout             `json:"rollouts,omitempty"`
 	Held           []Held                `json:"held,omitempty"`
+	Overrides      []state.Override      `json:"overrides,omitempty"`
+	Ended          []Ended               `json:"ended_overrides,omitempty"`
 	Unplaced       []Unplaced            `json:"unplaced,omitempty"`
 	Survival       *fleet.Survival       `json:"survival,omitempty"`
 	WhatIf         []string              `json:"what_if,omitempty"`
@@ -81,7 +84,7 @@ func (p *Plan) JSON() ([]byte, error) {
 	out := jsonPlan{
 		FormatVersion: jsonVersion, StowageVersion: p.Tool, ID: p.ID, Fleet: p.Name, Mode: p.Mode,
 		Changes: p.JSONChanges(), Skipped: p.Skipped, Loads: p.Loads, Exposed: p.Exposed,
-		Rollouts: withoutGood(p.Rollouts), Held: p.Held, Unplaced: p.Unplaced, Survival: p.Survival, WhatIf: p.WhatIf,
+		Rollouts: withoutGood(p.Rollouts), Held: p.Held, Overrides: p.Overrides, Ended: p.Ended, Unplaced: p.Unplaced, Survival: p.Survival, WhatIf: p.WhatIf,
 		Counts: p.Counts(), Timestamp: p.Created, Applyable: !p.Empty() && p.WhatIf == nil, Complete: len(p.Skipped)+len(p.Unplaced) == 0,
 	}
 	for _, d := range p.Drift {

@@ -18,10 +18,12 @@ type Input struct {
 	View       fleet.View      // what was observed
 	Inventory  Inventory       // of these two, see Match
 	Assignment fleet.Assignment
-	Survival   *fleet.Survival // of the assignment; nil: not asked
-	Held       []Held          // from Hold
-	Images     []ImageNote     // from Pin
-	Answers    Answers         // that Pin was given
+	Survival   *fleet.Survival  // of the assignment; nil: not asked
+	Held       []Held           // from Hold
+	Overrides  []state.Override // that are in force in Desired
+	Ended      []Ended          // that no longer are
+	Images     []ImageNote      // from Pin
+	Answers    Answers          // that Pin was given
 	Options    Options
 }
 
@@ -206,7 +208,7 @@ func newMaker(in Input) *maker {
 		Format: Format, ID: m.opt.ID, Tool: m.opt.Tool, Fleet: m.snap.Meta.ID, Name: m.snap.Meta.Name,
 		Mode: m.opt.Mode, Created: m.opt.Now, Config: m.opt.Config, Variables: m.opt.Variables,
 		Release: m.snap.Release + 1, Specs: map[fleet.Revision]fleet.Spec{},
-		Held: in.Held, Loads: in.Assignment.Loads, Survival: in.Survival,
+		Held: in.Held, Overrides: in.Overrides, Ended: in.Ended, Loads: in.Assignment.Loads, Survival: in.Survival,
 	}
 	m.addHosts()
 	if w := m.opt.WhatIf; w != nil {

@@ -63,6 +63,9 @@ func (u *use) note(image fleet.Image, why string) ImageNote {
 
 // pin decides what the reference stands for.
 func (u *use) pin(a Answers) (fleet.Image, string, *diag.Diagnostic) {
+	if u.kept {
+		return u.literal, "as its release had it", nil
+	}
 	if u.literal.Pin() != "" {
 		return u.literal, "as the configuration says", nil
 	}

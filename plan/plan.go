@@ -48,11 +48,17 @@ type Plan struct {
 	Hosts []fleet.Host                  `json:"hosts,omitempty"` // every host that a step goes to, also those no longer declared
 	Specs map[fleet.Revision]fleet.Spec `json:"specs,omitempty"` // of every revision that a step or change names
 
-	Changes  []Change       `json:"changes,omitempty"` // without those of Noop; sorted by address, slots by number
-	Drift    []Drift        `json:"drift,omitempty"`   // sorted by address
-	Steps    []Step         `json:"steps,omitempty"`   // Step.ID is the index; needs come before
-	Rollouts []Rollout      `json:"rollouts,omitempty"`
-	Held     []Held         `json:"held,omitempty"` // sorted by workload
+	Changes  []Change  `json:"changes,omitempty"` // without those of Noop; sorted by address, slots by number
+	Drift    []Drift   `json:"drift,omitempty"`   // sorted by address
+	Steps    []Step    `json:"steps,omitempty"`   // Step.ID is the index; needs come before
+	Rollouts []Rollout `json:"rollouts,omitempty"`
+	Held     []Held    `json:"held,omitempty"` // sorted by workload
+
+	// Overrides are the numbers of replicas that are in force in place of the configuration's, and Ended those that no longer are:
+	// applying the plan records the first, also where it makes one, and drops the others. Both are sorted by workload.
+	Overrides []state.Override `json:"overrides,omitempty"`
+	Ended     []Ended          `json:"ended_overrides,omitempty"`
+
 	Loads    []fleet.Load   `json:"loads,omitempty"`
 	Exposed  []Exposure     `json:"exposed,omitempty"`
 	Skipped  []Skipped      `json:"skipped,omitempty"` // hosts that did not answer, and what is owed to them

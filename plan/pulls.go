@@ -21,8 +21,15 @@ func (m *maker) image(h *host, w *work) (int, *fleet.Image) {
 	case want.Pin() == "":
 		return -1, m.images.put(image)
 	}
+	if kept, found := findImage(h.obs, pinRef(want)); found { // under no tag, or not under its own
+		image.ID = kept.ID
+		return -1, m.images.put(image)
+	}
 	local, here := m.in.Answers.Local[want.Ref]
 	here = here && (local.Matches(want) || m.sameImage(local, want))
+	if kept, found := m.in.Answers.Local[pinRef(want)]; found && !here {
+		local, here = kept, true
+	}
 	kind := KindPull
 	switch missing := m.in.Answers.Registry[want.Ref].Missing; {
 	case w.want.PullPolicy == fleet.PullNever:

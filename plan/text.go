@@ -59,6 +59,7 @@ func (p *Plan) Text(s Style) string {
 	t := &text{plan: p, style: s}
 	t.whatIf()
 	t.held()
+	t.overrides()
 	t.drift()
 	if p.Empty() {
 		t.unplaced()

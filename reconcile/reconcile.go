@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/stowage-run/stowage/apply"
@@ -49,6 +50,10 @@ type Wanted struct {
 	// Checks are what the configuration says must hold, each a function from what losses would do to what fails. An
 	// error among that fails the plan. A saved plan passed them when it was made, and is not held against them again.
 	Checks []func(fleet.Survival) diag.List
+
+	// Own is the configuration's own fleet where Fleet is another, as that of an older release is: overrides are held against
+	// its numbers. Nil: Fleet.
+	Own *fleet.Fleet
 }
 
 // Options is how a plan is to be made.
@@ -63,6 +68,9 @@ type Options struct {
 	Suppose   *Supposition // nil: nothing; else the plan is an answer that is never carried out
 	Force     bool         // try again what has failed and not changed since
 	Stowage   bool         // fill in plan.Plan.Stowage, for a drawing
+
+	// Override is one that the plan is to make, or to end where it sets the configuration's own number; nil: none.
+	Override *state.Override
 
 	// NoRefresh plans from the record alone, as if every host were as recorded. Hosts on which an earlier
 	// run left something open are looked at all the same.
@@ -106,7 +114,8 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 	}
 
 	view := p.see(ctx, snap, w.Fleet, o)
-	wanted, view, whatIf, diags := o.Suppose.suppose(w.Fleet, view)
+	numbers := p.numbers(w, snap, o)
+	wanted, view, whatIf, diags := o.Suppose.suppose(numbers.On(w.Fleet), view)
 	if err := diags.Err(); err != nil {
 		return nil, none, err
 	}
@@ -127,9 +136,11 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 		return nil, none, err
 	}
 	pinned, held, waiting := plan.Hold(pinned, snap, o.Force)
+	pinned = numbers.On(pinned)                                                          // also where what is wanted gave way to what was good
+	held = slices.DeleteFunc(held, func(h plan.Held) bool { return frozen[h.Workload] }) // the plan is about others
 	maps.Copy(frozen, waiting)
 	in := plan.Input{
-		Held: held, Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Images: notes, Answers: answers, Options: opt,
+		Held: held, Overrides: numbers.InForce, Ended: numbers.Ended, Desired: pinned, Snapshot: snap, View: view, Inventory: inventory, Images: notes, Answers: answers, Options: opt,
 	}
 	return &in, question(&in, frozen, o.Rebalance), nil
 }
