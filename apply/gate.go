@@ -215,6 +215,7 @@ func (r *run) takeBack(ctx context.Context, s *plan.Step, id string) {
 		Op: fleet.OpID(r.job.NewID()), Plan: r.job.Plan.ID, Step: s.ID, Kind: string(plan.KindRemove), Host: s.Host, Addr: s.Addr,
 		Object: s.Instance.ContainerName(), Generation: s.Instance.Generation, Revision: s.Instance.Revision, Started: r.job.Now().UTC(),
 	}
+	old.Last = s.Instance.Generation
 	c.PutIntent(remove)
 	c.PutReplica(old)
 	for _, heir := range heirs {

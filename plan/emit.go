@@ -55,6 +55,9 @@ func (m *maker) adopted(s *slot) state.Replica {
 	if h.Halfway {
 		rec.Revision = Changing
 	}
+	if h.Last > rec.Generation {
+		rec.Last = h.Last
+	}
 	spec := m.sent(s)
 	if spec == nil && s.work.want != nil {
 		spec = &s.work.want.Spec
@@ -251,9 +254,28 @@ func (m *maker) emitLeftovers() {
 		m.emitStop(gone, l.Host, l.Container)
 		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
 		m.prefer(safety, first, s.end)
+		m.noteUsed(s, id.Generation, first)
 		m.plan.Changes = append(m.plan.Changes, Change{
 			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps, Leftover: true,
 		})
+	}
+}
+
+// noteUsed records a generation that is about to be removed and that no record would know of then: a number is used once.
+func (m *maker) noteUsed(s *slot, g fleet.Generation, remove int) {
+	rec := s.have.Record
+	if rec == nil || s.adopt || g <= max(rec.Generation, rec.Last) {
+		return
+	}
+	used := *rec
+	used.Last = s.have.Last
+	n := m.add(Step{
+		Kind: KindRecord, Host: rec.Host, Addr: s.addr(), Reason: fmt.Sprintf("generation %d was used", g),
+		Record: Record{PutReplica: m.replicas.put(used)},
+	})
+	m.need(remove, n)
+	if len(s.steps) > 0 {
+		m.need(s.steps[0], n)
 	}
 }
 

@@ -148,7 +148,7 @@ func (m *matcher) records() {
 	}
 	for i := range copies {
 		r := &copies[i]
-		h := Holding{Replica: r.Replica, Host: r.Host, Record: r, Last: r.Generation, Halfway: r.Revision == Changing}
+		h := Holding{Replica: r.Replica, Host: r.Host, Record: r, Last: max(r.Generation, r.Last), Halfway: r.Revision == Changing}
 		_, known := m.view.Known(r.Host)
 		switch {
 		case r.Container == "":

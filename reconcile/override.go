@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
@@ -21,8 +22,10 @@ func (p *Pass) numbers(w Wanted, snap *state.Snapshot, o Options) plan.Numbers {
 	}
 	n := plan.Override(own, snap, o.Override, p.Now().UTC())
 	switch {
-	case o.Mode == plan.RefreshOnly, w.Own != nil && o.Override == nil:
+	case o.Mode == plan.RefreshOnly:
 		n.Ended = nil
+	case w.Own != nil:
+		n.Ended = slices.DeleteFunc(n.Ended, func(e plan.Ended) bool { return o.Override == nil || e.Workload != o.Override.Workload })
 	case o.Mode == plan.Destroy && len(o.Targets)+len(o.Excludes) == 0:
 		for _, x := range n.InForce {
 			n.Ended = append(n.Ended, plan.Ended{Override: x, Why: "everything is destroyed"})

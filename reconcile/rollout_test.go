@@ -61,33 +61,40 @@ func rollRig(t *testing.T, hosts ...fleet.HostName) *rig {
 	return newRigOf(t, time.Now, fake.NewImage("web").Serving(serving), hosts...)
 }
 
-// roll applies, and takes back what fails, as the command does. It returns the report of the last plan.
+// roll applies, and takes back what fails, as the command does. back is nil where nothing had to be taken back.
 func (r *rig) roll(f *fleet.Fleet, o reconcile.Options) (forth, back *apply.Report) {
 	r.t.Helper()
-	l, err := r.store.Lock(r.ctx, state.Holder{ID: r.pass.NewID(), Who: "test"}, 0)
+	forth, back, err := r.tryRoll(f, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return forth, back
+}
+
+func (r *rig) tryRoll(f *fleet.Fleet, o reconcile.Options) (forth, back *apply.Report, err error) {
+	l, err := r.store.Lock(r.ctx, state.Holder{ID: r.pass.NewID(), Who: "test"}, 0)
+	if err != nil {
+		return nil, nil, err
+	}
 	defer l.Unlock()
-	r.meta()
+	if _, err := state.EnsureMeta(r.ctx, r.store, "shop", epoch, r.pass.NewID, zeros{}); err != nil {
+		return nil, nil, err
+	}
 	w := reconcile.Wanted{Fleet: f, Config: "test"}
 	p, err := r.pass.Plan(r.ctx, w, o)
 	if err != nil {
-		r.t.Fatal(err)
+		return nil, nil, err
 	}
+	r.last = append(r.last, describe(p)+"with:\n"+r.where()+"\n")
 	if forth, err = r.pass.Apply(r.ctx, p, nil, l, r.apply); err != nil {
-		r.t.Fatal(err)
+		return forth, nil, err
 	}
-	p, err = r.pass.WayBack(r.ctx, w, forth)
-	if err != nil {
-		r.t.Fatal(err)
+	if p, err = r.pass.WayBack(r.ctx, w, forth); p == nil || err != nil {
+		return forth, nil, err
 	}
-	if p != nil {
-		if back, err = r.pass.Apply(r.ctx, p, nil, l, r.apply); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	return forth, back
+	r.last = append(r.last, describe(p)+"with:\n"+r.where()+"\n")
+	back, err = r.pass.Apply(r.ctx, p, nil, l, r.apply)
+	return forth, back, err
 }
 
 func TestRolloutThatIsGood(t *testing.T) {

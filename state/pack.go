@@ -31,9 +31,10 @@ func packReplica(r Replica) []byte {
 		b = packString(b, name)
 		b = binary.AppendVarint(b, int64(r.HostPorts[name]))
 	}
-	if r.Reason != "" || r.Proven { // a record without these two may end here
+	if r.Reason != "" || r.Proven || r.Last != 0 { // a record without these may end here
 		b = packString(b, r.Reason)
 		b = binary.AppendVarint(b, boolInt(r.Proven))
+		b = binary.AppendVarint(b, int64(r.Last))
 	}
 	return b
 }
@@ -77,6 +78,7 @@ func unpackReplica(body []byte) (r Replica, err error) {
 	if len(u.bytes) > 0 {
 		r.Reason = u.string()
 		r.Proven = u.int() == 1
+		r.Last = fleet.Generation(u.int())
 	}
 	if u.bad || len(u.bytes) != 0 {
 		return r, errPacked

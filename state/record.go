@@ -18,7 +18,8 @@ type Meta struct {
 // container is gone and the next is not there yet.
 type Replica struct {
 	Replica    fleet.ReplicaID   `json:"replica"`
-	Generation fleet.Generation  `json:"generation"` // of the last container
+	Generation fleet.Generation  `json:"generation"`     // of the last container
+	Last       fleet.Generation  `json:"last,omitempty"` // the highest that was used, where that is another: it was taken back
 	Host       fleet.HostName    `json:"host"`
 	Container  string            `json:"container,omitempty"` // the engine's id
 	Revision   fleet.Revision    `json:"revision"`            // of the spec last sent

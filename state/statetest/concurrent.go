@@ -70,7 +70,7 @@ func testRecords(s *suite) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	replica := state.Replica{
 		Replica: fleet.ReplicaID{Workload: `api["a/b"]`, Slot: 2}, Generation: 3, Host: `edge["x"]`, Container: "cafe",
-		Revision: "v1:12", HostPorts: map[string]uint16{"http": 20001, "admin": 65535}, Release: 4, Changed: at, Reason: "new", Proven: true,
+		Revision: "v1:12", HostPorts: map[string]uint16{"http": 20001, "admin": 65535}, Release: 4, Changed: at, Reason: "new", Proven: true, Last: 5,
 	}
 	vacant := state.Replica{Replica: fleet.ReplicaID{Workload: "web"}}
 	spec := fleet.Spec{Image: fleet.Image{Ref: "nginx"}, Env: map[string]fleet.Text{"A": {Plain: "b"}}}
