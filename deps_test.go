@@ -97,7 +97,7 @@ const allowed = `
 
 // What _test.go files may import beyond their own package's line: the tools of tests, what is real in memory,
 // the vocabulary, and the ways to real hosts and files.
-const allowedInTests = `TEST fleet diag providers providers/fake providers/providertest providers/remote/local providers/remote/ssh
+const allowedInTests = `TEST fleet diag providers providers/docker providers/fake providers/providertest providers/remote/local providers/remote/ssh
 	state state/memory state/bolt state/statetest internal/testfleet internal/webimage internal/observer SSH SYS BOLT REGISTRY DOCKER`
 
 // Pure packages take the clock, chance and the world as arguments. That is what makes what-if plans, property
