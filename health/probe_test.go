@@ -105,6 +105,7 @@ func TestHTTP(t *testing.T) {
 					return
 				}
 			}
+			t.Error("ten megabytes were read")
 		}), `unhealthy: GET /healthz?deep=1: 500 Internal Server Error: "` + strings.Repeat(`abcdefghi\xc3`, 20) + `..."`},
 		{"no HTTP", stream(func(c net.Conn) { c.Read(make([]byte, 4096)); io.WriteString(c, "SSH-2.0-OpenSSH_9.9\r\n") }),
 			`unhealthy: GET /healthz?deep=1: net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH_9.9"`},
