@@ -65,6 +65,7 @@ const (
 	CodeNotApproved Code = "S0506"
 	CodeRollout     Code = "S0507" // a rollout failed, and was taken back
 	CodeHalted      Code = "S0508" // a rollout failed, and there is no way back
+	CodeNoRollout   Code = "S0509" // no rollout with which that can be done
 
 	CodeLocked       Code = "S0601"
 	CodeStateDamaged Code = "S0602"

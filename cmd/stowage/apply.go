@@ -27,6 +27,7 @@ type applyFlags struct {
 	allowUnreachable bool
 	force            bool
 	asJSON           bool
+	records          bool // also a plan that changes nothing is carried out, for what it records
 	parallelism      int
 	lockTimeout      time.Duration
 }
@@ -123,7 +124,7 @@ func (a *app) runApply(cmd *cobra.Command, f *applyFlags, file string) error {
 	if err != nil || p == nil {
 		return err
 	}
-	return s.carryOut(ctx, p, errand{w, d, lock, f, cmd.Name()})
+	return s.carryOut(ctx, p, errand{wanted: w, desired: d, lock: lock, flags: f, trigger: cmd.Name()})
 }
 
 // check refuses flags that do not fit together.
@@ -151,8 +152,8 @@ func (s *session) planForApply(ctx context.Context, w reconcile.Wanted, o reconc
 	if err := quarantined(p); err != nil {
 		return nil, err
 	}
-	if p.Empty() && len(p.Skipped) == 0 && s.owes(ctx) {
-		return p, nil // what was owed is settled: applying nothing records that
+	if p.Empty() && len(p.Skipped) == 0 && (f.records || len(p.Ended) > 0 || s.owes(ctx)) {
+		return p, nil // what was owed is settled, and an override or a rollout ends: applying nothing records that
 	}
 	if len(p.Skipped) > 0 && !f.allowUnreachable { // even where nothing is to be done: nobody knows whether that is so
 		return nil, s.unreachable(p, quiet.errs, quiet.hosts)
@@ -218,6 +219,7 @@ type errand struct {
 	lock    state.Lock
 	flags   *applyFlags
 	trigger string
+	commit  string // that what is wanted is of; empty: the directory's
 }
 
 // carryOut applies a plan and says what came of it.
@@ -225,11 +227,14 @@ func (s *session) carryOut(ctx context.Context, p *plan.Plan, e errand) error {
 	if p.Config != "" && p.Config != e.wanted.Config {
 		return staleConfig()
 	}
+	if e.commit == "" {
+		e.commit = gitCommit(ctx, s.dir)
+	}
 	view := newProgress(s, p, e.flags.asJSON)
 	s.graceful.Store(true)
 	defer s.graceful.Store(false)
 	report, err := s.pass(view.event).Apply(ctx, p, e.wanted.Vault, e.lock, reconcile.ApplyOptions{
-		Stop: s.stop, PerHost: e.flags.parallelism, AllowUnreachable: e.flags.allowUnreachable, Trigger: e.trigger, Commit: gitCommit(ctx, s.dir)})
+		Stop: s.stop, PerHost: e.flags.parallelism, AllowUnreachable: e.flags.allowUnreachable, Trigger: e.trigger, Commit: e.commit})
 	view.close()
 	if report == nil {
 		return err

@@ -122,12 +122,14 @@ answer; 5 the state is locked by somebody else.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err.Error()) })
 
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Main commands:"},
+		&cobra.Group{ID: "run", Title: "Changing what runs:"},
 		&cobra.Group{ID: "look", Title: "Looking:"},
 		&cobra.Group{ID: "state", Title: "State:"},
 		&cobra.Group{ID: "other", Title: "Other commands:"})
 	for id, cmds := range map[string][]*cobra.Command{
 		"main":  {newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a)},
-		"look":  {newStatus(a), newLogs(a), newExec(a), newWhy(a), newOutput(a), newShow(a)},
+		"run":   append([]*cobra.Command{newRollback(a), newScale(a), newRestart(a)}, newSteerings(a)...),
+		"look":  {newStatus(a), newHistory(a), newLogs(a), newExec(a), newWhy(a), newOutput(a), newShow(a)},
 		"state": {newState(a), newForceUnlock(a)},
 		"other": {newFmt(a), newExplain(a), newVersion(a), newCompletion(a)},
 	} {

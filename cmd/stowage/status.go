@@ -79,6 +79,8 @@ type statusReport struct {
 	Workloads     []workloadStatus `json:"workloads"`
 	Replicas      []replicaStatus  `json:"replicas"`
 	Strays        []strayStatus    `json:"strays,omitempty"`
+	Rollouts      []rolloutStatus  `json:"rollouts,omitempty"`
+	Overrides     []overrideStatus `json:"overrides,omitempty"`
 	Debts         []state.Debt     `json:"debts,omitempty"`
 	Intents       []state.Intent   `json:"intents,omitempty"`
 	Locked        *state.Holder    `json:"locked,omitempty"`
@@ -141,6 +143,7 @@ func (s *session) showStatus(ctx context.Context, as format, before string) erro
 		return err // a look that was broken off says nothing of the hosts
 	}
 	r := makeStatus(snap, view)
+	r.Overrides = overrideRows(snap, s.now())
 	if r.Locked, err = s.store.Holder(ctx); err != nil {
 		return err
 	}

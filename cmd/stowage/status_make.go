@@ -12,7 +12,8 @@ import (
 // makeStatus joins what is recorded with what was seen.
 func makeStatus(snap *state.Snapshot, view fleet.View) *statusReport {
 	r := &statusReport{FormatVersion: "1.0", Fleet: snap.Meta.Name, ID: snap.Meta.ID, Release: snap.Release,
-		Hosts: []hostStatus{}, Workloads: []workloadStatus{}, Replicas: []replicaStatus{}, Debts: snap.Debts, Intents: snap.Intents}
+		Hosts: []hostStatus{}, Workloads: []workloadStatus{}, Replicas: []replicaStatus{}, Debts: snap.Debts, Intents: snap.Intents,
+		Rollouts: rolloutRows(snap)}
 	seen := map[fleet.HostName]map[string]*fleet.Container{}
 	for _, n := range sortedKeys(view.Hosts) {
 		if o, ok := view.Known(n); ok {

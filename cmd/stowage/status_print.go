@@ -57,6 +57,7 @@ func (s *session) printStatus(r *statusReport) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Addr.Name(), x.Host, x.State, age, statusPorts(x.Ports), x.Container, x.Detail)
 		}
 	})
+	s.printRollouts(r)
 	s.printTroubles(r)
 }
 
