@@ -90,16 +90,25 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 	}
 	standing := schedule.Stand(question)
 	in.Assignment = standing.Assignment()
-	if o.Mode == "" || o.Mode == plan.Normal {
-		survival := standing.Survival()
-		in.Survival = &survival
-	}
+	survival := make(chan *fleet.Survival)
+	go func() { survival <- surviving(standing, o.Mode) }() // it takes as long as the plan
 
 	pl, diags := plan.Make(*in)
+	in.Survival = <-survival
 	if !diags.HasErrors() {
+		pl.Survival = in.Survival
 		diags = append(diags, w.hold(in)...)
 	}
 	return pl, diags.Err()
+}
+
+// surviving says what the fleet survives, where that is asked.
+func surviving(s *schedule.Standing, m plan.Mode) *fleet.Survival {
+	if m != "" && m != plan.Normal {
+		return nil
+	}
+	survival := s.Survival()
+	return &survival
 }
 
 // weigh looks at all hosts at once and gathers what a placement and a plan depend on.
