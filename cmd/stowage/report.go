@@ -114,10 +114,14 @@ func failureDiagnostics(r *apply.Report) diag.List {
 	return list
 }
 
-// toldWithRollout reports whether a failure is what made its rollout fail: that is told once, with what became of it.
+// toldWithRollout reports whether a failure is told with its rollout's: several replicas of a batch fail alike, and that is told
+// once, with what became of it.
 func toldWithRollout(r *apply.Report, f apply.Failure) bool {
+	var sick *apply.UnhealthyError
+	var ended *apply.NotRunningError
+	id, ok := f.Step.Addr.Replica()
 	for _, x := range r.Rollouts {
-		if x.Err != nil && errors.Is(f.Err, x.Err) {
+		if x.Err != nil && (errors.Is(f.Err, x.Err) || ok && id.Workload == x.Workload && (errors.As(f.Err, &sick) || errors.As(f.Err, &ended))) {
 			return true
 		}
 	}
