@@ -39,6 +39,8 @@ type Options struct {
 	Replaces []fleet.Addr // replaced even where nothing changed
 	Volumes  bool         // with Destroy: volumes too, and their data
 
+	ReplaceWhy string // the reason of Replaces, for people; empty: that they were asked for
+
 	WhatIf *WhatIf // nil: the plan is meant
 
 	Stowage bool // fill in Plan.Stowage

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -175,7 +176,7 @@ func (m *maker) decideSeen(s *slot) {
 	case h.Halfway:
 		s.action, s.reason = Replace, "was being changed when a run was cut off"
 	case m.sel.replaced(s):
-		s.action, s.reason = Replace, "asked for with -replace"
+		s.action, s.reason = Replace, cmp.Or(m.opt.ReplaceWhy, "asked for with -replace")
 	case s.delta != nil && s.delta.replaces:
 		s.action, s.reason = Replace, s.delta.reason
 	case otherPorts(h.HostPorts(&s.work.want.Spec), s.place.HostPorts):

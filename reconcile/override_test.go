@@ -164,3 +164,32 @@ func TestOlderReleaseHasItsImages(t *testing.T) {
 	}
 	r.settled(f)
 }
+
+// TestOverrideOfWhatIsHeld: a number that a person has set counts for what was good as well, to which a change that failed gave way;
+// and what is held is said of workloads that a plan is about.
+func TestOverrideOfWhatIsHeld(t *testing.T) {
+	f := shop(3, "a", "b", "c")
+	f.Workloads = append(f.Workloads, workload("xyz", 1))
+	r := newRig(t, "a", "b", "c")
+	r.must(f, reconcile.Options{})
+	good := r.load().Workloads["web"]
+	bad := with(f, "bar")
+	r.must(bad, reconcile.Options{})
+	var c state.Changes
+	c.PutRollout(state.Rollout{
+		Workload: "web", Release: 2, To: r.load().Workloads["web"].Spec.Digest(), Status: state.RolloutTaken, Why: "bad", Good: &good, GoodRelease: 1,
+	})
+	if err := state.NewWriter(r.store, 0).Commit(r.ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	p := r.plan(bad, reconcile.Options{Override: five()})
+	if w := p.Desired.Workloads[0]; w.Replicas != 5 || w.Spec.Digest() != good.Spec.Digest() || len(p.Held) != 1 {
+		t.Errorf("got %d replicas of %s, held %v, want 5 of %s, held", w.Replicas, w.Spec.Digest(), p.Held, good.Spec.Digest())
+	}
+	if p := r.plan(bad, reconcile.Options{Targets: []fleet.Addr{"workload.xyz"}}); len(p.Held) != 0 {
+		t.Errorf("a plan of another workload holds %v", p.Held)
+	}
+	if p := r.plan(bad, reconcile.Options{Excludes: []fleet.Addr{"workload.web"}}); len(p.Held) != 0 {
+		t.Errorf("a plan without the workload holds %v", p.Held)
+	}
+}

@@ -62,7 +62,8 @@ type Options struct {
 	Targets  []fleet.Addr
 	Excludes []fleet.Addr
 	Replaces []fleet.Addr
-	Volumes  bool // with plan.Destroy: volumes too, and their data
+	Because  string // the reason of Replaces, for people; empty: that they were asked for
+	Volumes  bool   // with plan.Destroy: volumes too, and their data
 
 	Rebalance bool         // also move what could stay, as little as restores the spread
 	Suppose   *Supposition // nil: nothing; else the plan is an answer that is never carried out
@@ -137,7 +138,7 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 
 	opt := plan.Options{
 		ID: p.NewID(), Tool: p.Version, Now: p.Now().UTC(), Mode: o.Mode,
-		Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, Volumes: o.Volumes,
+		Targets: o.Targets, Excludes: o.Excludes, Replaces: o.Replaces, ReplaceWhy: o.Because, Volumes: o.Volumes,
 		WhatIf: whatIf, Stowage: o.Stowage, Config: w.Config, Variables: w.Variables,
 	}
 	frozen, diags := plan.Frozen(pinned, snap, inventory, opt)

@@ -55,6 +55,6 @@ func (c *alteration) restart(ctx context.Context, name fleet.WorkloadName, slot 
 	if slot >= 0 {
 		addr = fleet.ReplicaID{Workload: name, Slot: slot}.Addr()
 	}
-	_, err = c.run(ctx, w, reconcile.Options{Targets: []fleet.Addr{addr}, Replaces: []fleet.Addr{addr}}, r.Commit)
+	_, err = c.run(ctx, w, reconcile.Options{Targets: []fleet.Addr{addr}, Replaces: []fleet.Addr{addr}, Because: "a restart was asked for"}, r.Commit)
 	return err
 }

@@ -103,11 +103,7 @@ func (c *alteration) steer(ctx context.Context, st steering, arg string) error {
 	turned := old
 	turned.Status, turned.Changed = st.to, c.now().UTC()
 	turned.Promoted = old.Promoted || st.verb == "promote"
-	if by := "by " + who(); st.to == state.RolloutPaused || st.to == state.RolloutBack {
-		turned.Why = map[state.RolloutStatus]string{state.RolloutPaused: "it was paused " + by, state.RolloutBack: "it was cancelled " + by}[st.to]
-	} else {
-		turned.Why = ""
-	}
+	turned.Why = st.reason(old)
 	if err := c.putRollout(ctx, snap, turned); err != nil {
 		return err
 	}
@@ -129,6 +125,23 @@ func (c *alteration) steer(ctx context.Context, st steering, arg string) error {
 		return nil // which is what was asked for
 	}
 	return err
+}
+
+// reason is why a rollout is where it is now: who has put it there, and what was the matter before.
+func (st steering) reason(old state.Rollout) string {
+	var said string
+	switch st.to {
+	case state.RolloutPaused:
+		said = "it was paused by " + who()
+	case state.RolloutBack:
+		said = "it was cancelled by " + who()
+	default:
+		return ""
+	}
+	if old.Why != "" {
+		said += "; before that: " + old.Why
+	}
+	return said
 }
 
 // putRollout writes a rollout's record, if it is still the one in the snapshot.
