@@ -22,11 +22,12 @@ const (
 	defaultProgress   = 10 * time.Minute
 )
 
-// update decodes the update block. It comes after all that says whether two of a slot can be there at once.
+// update decodes the update block, and fills in the defaults, also where there is no such block: what is not written counts
+// in every workload. It comes after all that says whether two of a slot can be there at once.
 func (d *decoder) update(w *fleet.Workload) {
 	n := d.block("update")
 	if n == nil {
-		return
+		n = &decoder{c: d.c, ctx: d.ctx, body: &body{}, in: d.in, at: d.at}
 	}
 	defer d.join(n)
 	u := fleet.Update{Strategy: fleet.UpdateStrategy(n.choice("strategy", string(fleet.UpdateRolling), string(fleet.UpdateRolling), string(fleet.UpdateBlueGreen), string(fleet.UpdateRecreate)))}

@@ -139,7 +139,7 @@ func (k *killing) want(c *change) {
 	for _, h := range k.hosts {
 		hcl.WriteString(h.HCL() + "\n")
 	}
-	fmt.Fprintf(&hcl, "workload \"web\" {\n  image    = %q\n  replicas = %d\n%s}\n", killedImage, max(c.replicas, 1),
+	fmt.Fprintf(&hcl, "workload \"web\" {\n  image    = %q\n  replicas = %d\n  update { min_healthy_time = \"0s\" }\n%s}\n", killedImage, max(c.replicas, 1),
 		strings.ReplaceAll(c.workload, "@", strconv.Itoa(k.rounds)))
 	k.check(os.WriteFile(filepath.Join(k.dir, "stowage.hcl"), []byte(hcl.String()), 0o644))
 }

@@ -63,6 +63,7 @@ func newWatched(t *testing.T) *watched {
 	hcl += `workload "web" {
   image    = "stowage-web:1"
   replicas = 3
+  update { min_healthy_time = "0s" }
 ` + programs() + "}\n"
 	if err := os.WriteFile(filepath.Join(w.dir, "stowage.hcl"), []byte(hcl), 0o644); err != nil {
 		t.Fatal(err)

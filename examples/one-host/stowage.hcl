@@ -23,4 +23,8 @@ workload "web" {
     host      = "auto" # one from 20000-29999, recorded: it stays when the container is replaced
     bind      = "127.0.0.1"
   }
+
+  update {
+    min_healthy_time = "0s" # it counts as soon as it runs; without this, when it has run for ten seconds
+  }
 }

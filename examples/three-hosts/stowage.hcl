@@ -63,6 +63,10 @@ workload "web" {
     spread = ["zone"]
   }
 
+  update {
+    min_healthy_time = "0s" # one counts as soon as it runs; without this, when it has run for ten seconds
+  }
+
   stop_timeout = "5s"
 }
 
@@ -74,6 +78,10 @@ workload "agent" {
 
   mount "/var/spool" {
     source = volume.spool
+  }
+
+  update {
+    min_healthy_time = "0s"
   }
 }
 
