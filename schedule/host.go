@@ -31,37 +31,34 @@ func (p *pass) addHosts() {
 	block := make([]host, len(f.Hosts))
 	p.hosts = make([]*host, len(block))
 	for i := range f.Hosts {
-		h := &f.Hosts[i]
-		block[i] = newHost(h, p.in.Hosts[h.Name])
-		p.hosts[i] = &block[i]
-		p.byName[h.Name] = &block[i]
-		for _, t := range block[i].facts.Taken {
+		h := &block[i]
+		h.Host, h.facts = &f.Hosts[i], p.in.Hosts[f.Hosts[i].Name]
+		h.measure()
+		p.hosts[i] = h
+		p.byName[h.Name] = h
+		for _, t := range h.facts.Taken {
 			k := portKey{p.protocol(t.Protocol), t.Host}
-			block[i].ports.take(bound{portKey: k, bind: address(t.Bind)})
+			h.ports.take(bound{portKey: k, bind: address(t.Bind)})
 		}
 	}
-	slices.SortFunc(p.hosts, func(a, b *host) int { return cmp.Compare(a.Name, b.Name) })
+	if byName := func(a, b *host) int { return cmp.Compare(a.Name, b.Name) }; !slices.IsSortedFunc(p.hosts, byName) {
+		slices.SortFunc(p.hosts, byName)
+	}
 	for i, h := range p.hosts {
 		h.index = i
 	}
 }
 
-func newHost(h *fleet.Host, facts HostFacts) host {
-	c := facts.Capacity
-	if h.Capacity.CPU != 0 {
-		c.CPU = h.Capacity.CPU
-	}
-	if h.Capacity.Memory != 0 {
-		c.Memory = h.Capacity.Memory
-	}
-	if h.Capacity.GPUs != 0 {
-		c.GPUs = h.Capacity.GPUs
-	}
-	n := host{Host: h, facts: facts, lost: facts.Lost}
-	n.limit = limits{cpu: c.CPU != 0, memory: c.Memory != 0, gpus: c != (fleet.Resources{})}
+// measure works out what a host has, from what is declared and what its engine reports.
+func (h *host) measure() {
+	c := h.facts.Capacity
+	c.CPU = cmp.Or(h.Capacity.CPU, c.CPU)
+	c.Memory = cmp.Or(h.Capacity.Memory, c.Memory)
+	c.GPUs = cmp.Or(h.Capacity.GPUs, c.GPUs)
+	h.lost = h.facts.Lost
+	h.limit = limits{cpu: c.CPU != 0, memory: c.Memory != 0, gpus: c != (fleet.Resources{})}
 	c = c.Sub(h.Reserve)
-	n.room = fleet.Resources{CPU: max(c.CPU, 0), Memory: max(c.Memory, 0), GPUs: max(c.GPUs, 0)}
-	return n
+	h.room = fleet.Resources{CPU: max(c.CPU, 0), Memory: max(c.Memory, 0), GPUs: max(c.GPUs, 0)}
 }
 
 // fits reports which resource, if any, a host lacks for more beyond what is committed.
