@@ -188,7 +188,7 @@ func (st steering) refusal(name fleet.WorkloadName, r state.Rollout, known bool)
 	is := func(what string) { d.Summary = fmt.Sprintf("The rollout of workload.%s %s", name, what) }
 	switch {
 	case !known:
-		d.Detail = "None is recorded. A workload without an update or a healthcheck block is changed without one."
+		d.Detail = "None is recorded of it."
 	case r.Status == state.RolloutDone:
 		d.Detail = fmt.Sprintf("The last one was done in release %d.", r.Release)
 		if st.verb == "cancel" {

@@ -100,7 +100,8 @@ own container engines. Nothing is installed on a host.
 
 Exit status: 0 done; 1 error; 2 with 'plan -detailed-exitcode': there are
 changes; 3 with 'apply': partly applied, the rest is owed to hosts that did not
-answer; 5 the state is locked by somebody else.`,
+answer; 4 a rollout failed, and was taken back; 5 the state is locked by somebody
+else.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Version:           version(),
