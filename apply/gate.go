@@ -92,10 +92,7 @@ func (r *run) waitHealthy(ctx context.Context, s *plan.Step, id string) error {
 	t := health.Target{Container: id, Check: g.Health, Port: g.Port}
 	tracker := health.New(g.Health, time.Now())
 	begin := time.Now()
-	deadline := begin.Add(gateBound)
-	if g.Deadline > 0 {
-		deadline = begin.Add(g.Deadline)
-	}
+	deadline := r.deadline(s, begin)
 	heard, passed := begin, false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -127,7 +124,7 @@ func (r *run) waitHealthy(ctx context.Context, s *plan.Step, id string) error {
 			r.lose(s.Host, fmt.Errorf("nobody could ask it for %s: %s", silentBound, a.Said))
 			return r.sick(ctx, s, id, fmt.Sprintf("could not be asked for %s: %s", silentBound, a.Said))
 		case now.After(deadline):
-			return r.sick(ctx, s, id, fmt.Sprintf("not healthy for %s within %s; the last answer: %s", g.Healthy, deadline.Sub(begin), a.Said))
+			return r.sick(ctx, s, id, fmt.Sprintf("not healthy for %s within %s; the last answer: %s", g.Healthy, deadline.Sub(begin).Round(time.Second), a.Said))
 		}
 		next := tracker.Next(now)
 		if status == health.StatusHealthy && !since.IsZero() {
@@ -135,6 +132,21 @@ func (r *run) waitHealthy(ctx context.Context, s *plan.Step, id string) error {
 		}
 		timer.Reset(max(next.Sub(now), 0))
 	}
+}
+
+// deadline is when a gate that begins now gives up: by its own time, or because the rollout makes no progress.
+func (r *run) deadline(s *plan.Step, now time.Time) time.Time {
+	g := s.Gate
+	at := now.Add(gateBound)
+	if g.Deadline > 0 {
+		at = now.Add(g.Deadline)
+	}
+	if ro := r.rolloutOf(s); ro != nil && g.Progress > 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		at = earlier(at, ro.progress.Add(g.Progress))
+	}
+	return at
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -168,6 +180,7 @@ func (r *run) prove(s *plan.Step, w witness) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		ro.proven = append(ro.proven, w)
+		ro.progress = time.Now()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
@@ -31,7 +32,7 @@ func (r *run) addRollouts(c *state.Changes) {
 		}
 		rec.Changed = now
 		c.PutRollout(rec)
-		r.rollouts[ro.Workload] = &rollout{Rollout: rec, plan: ro}
+		r.rollouts[ro.Workload] = &rollout{Rollout: rec, plan: ro, progress: time.Now()}
 	}
 }
 
@@ -41,6 +42,8 @@ type rollout struct {
 	plan   *plan.Rollout
 	failed error     // the first failure
 	proven []witness // who has passed a gate in this run
+
+	progress time.Time // when the last one did, or the rollout began
 }
 
 // rolloutOf returns the rollout that a step belongs to, or nil.
@@ -124,4 +127,12 @@ func whenDone(p *plan.Rollout) state.RolloutStatus {
 		return state.RolloutCanary
 	}
 	return state.RolloutDone
+}
+
+// tolerated reports whether a new container that does not run is let pass: with on_failure = "continue" the rest is updated all
+// the same.
+func (r *run) tolerated(s *plan.Step, o *outcome) bool {
+	ro := r.rolloutOf(s)
+	var ended *NotRunningError
+	return o.kind == EventFailed && o.id != "" && ro != nil && ro.plan.OnFailure == fleet.FailureContinue && errors.As(o.err, &ended)
 }

@@ -104,6 +104,10 @@ func (r *run) call(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
 		return outcome{kind: EventFailed, err: err}
 	}
 	o := r.pursue(ctx, s, op)
+	if r.tolerated(s, &o) {
+		r.emit(EventRetry, s.ID, func(e *Event) { e.Err = o.err })
+		o.kind, o.err = EventDone, nil
+	}
 	if o.kind == EventFailed && o.id != "" && len(r.heirs[s.ID]) > 0 {
 		r.discard(ctx, s, &o)
 	}

@@ -289,7 +289,7 @@ func (m *maker) emitProof(s *slot) {
 // gateOf is what a workload's replicas have to show.
 func gateOf(w *fleet.Workload) *Gate {
 	g := &Gate{
-		Health: w.Health, Healthy: w.Update.MinHealthyTime, Deadline: w.Update.HealthyDeadline,
+		Health: w.Health, Healthy: w.Update.MinHealthyTime, Deadline: w.Update.HealthyDeadline, Progress: w.Update.ProgressDeadline,
 		Lenient: w.Update.OnFailure == fleet.FailureContinue, HostPort: w.Spec.NetworkMode == "host",
 	}
 	for _, p := range w.Spec.Ports {

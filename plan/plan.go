@@ -200,6 +200,7 @@ type Gate struct {
 	Port     uint16            `json:"port,omitempty"`      // of the container, that Health asks
 	Healthy  time.Duration     `json:"healthy,omitempty"`   // for which it has to be healthy without a break
 	Deadline time.Duration     `json:"deadline,omitempty"`  // for all of it; 0: none but the check's own
+	Progress time.Duration     `json:"progress,omitempty"`  // for it, counted from the last replica of the workload that passed; 0: none
 	HostPort bool              `json:"host_port,omitempty"` // the container shares its host's network
 	Lenient  bool              `json:"lenient,omitempty"`   // who does not pass is reported, and the rest goes on
 }
@@ -266,6 +267,7 @@ type Held struct {
 	Why      string              `json:"why"`
 	Release  fleet.Release       `json:"release"`                // that brought it
 	Good     fleet.Release       `json:"good_release,omitempty"` // what it was taken back to; 0: nothing
+	Frozen   bool                `json:"frozen,omitempty"`       // it is left exactly as it stands
 }
 
 // Exposure is a port that becomes, or stops being, reachable from outside its host.

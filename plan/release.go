@@ -22,7 +22,7 @@ func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, 
 		h := Held{Workload: w.Name, Revision: r.To, Status: r.Status, Why: r.Why, Release: r.Release, Good: r.GoodRelease}
 		switch {
 		case r.Status == state.RolloutPaused, r.Quarantined(r.To) && r.Good == nil, r.Status == state.RolloutHalted:
-			frozen[w.Name] = true
+			frozen[w.Name], h.Frozen = true, true
 		case r.Quarantined(r.To):
 			if to == pinned {
 				copied := *pinned
@@ -129,4 +129,9 @@ func (m *maker) safety(w *work, r Rollout) string {
 		s += fmt.Sprintf("; the others wait for `stowage promote %s`", w.name)
 	}
 	return s
+}
+
+// frozen reports whether a workload waits for a person and is left as it stands.
+func (m *maker) frozen(n fleet.WorkloadName) bool {
+	return slices.ContainsFunc(m.in.Held, func(h Held) bool { return h.Frozen && h.Workload == n })
 }

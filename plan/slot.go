@@ -78,7 +78,7 @@ func (m *maker) decideAll() {
 		s := &m.slots[i]
 		why, displaced := m.displaced[s.id]
 		switch {
-		case !m.sel.slot(s), m.waits[s.id] && !displaced:
+		case !m.sel.slot(s), m.waits[s.id] && !displaced, m.frozen(s.id.Workload):
 			s.left = true
 		default:
 			m.decide(s)

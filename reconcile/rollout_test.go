@@ -188,3 +188,50 @@ func TestFirstRolloutThatIsBad(t *testing.T) {
 		r.settled(g)
 	})
 }
+
+// Who says that the rest is to be updated all the same gets that, and who says that it is to wait gets that.
+func TestRolloutThatFailsAsAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		on      fleet.OnFailure
+		result  state.PlanResult
+		status  state.RolloutStatus
+		changed int
+	}{
+		{fleet.FailureContinue, state.PlanDone, state.RolloutDone, 6},
+		{fleet.FailurePause, state.PlanFailed, state.RolloutPaused, 0},
+	} {
+		t.Run(string(c.on), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rollRig(t, "a", "b", "c")
+				f := with(rolling(6, "a", "b", "c"), "good")
+				f.Workloads[0].Update.OnFailure = c.on
+				r.roll(f, reconcile.Options{})
+				forth, back := r.roll(with(f, "bad"), reconcile.Options{})
+				if forth.Result != c.result || back != nil || forth.Done.Replace != c.changed {
+					t.Errorf("got %s, %+v, back %v", forth.Result, forth.Done, back)
+				}
+				if s := r.load().Rollouts["web"]; s.Status != c.status {
+					t.Errorf("recorded: %+v", s)
+				}
+				if p := r.plan(with(f, "bad"), reconcile.Options{}); !p.Empty() {
+					t.Errorf("the plan after it:\n%s", describe(p))
+				}
+			})
+		})
+	}
+}
+
+// A rollout that makes no progress ends before each of its replicas has had its own time.
+func TestRolloutWithoutProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rollRig(t, "a")
+		f := with(rolling(2, "a"), "good")
+		f.Workloads[0].Update.ProgressDeadline = time.Minute
+		r.roll(f, reconcile.Options{})
+		begin := time.Now()
+		r.roll(with(f, "bad"), reconcile.Options{})
+		if took := time.Since(begin); took < time.Minute || took > 2*time.Minute {
+			t.Errorf("took %s, want a minute and a little", took)
+		}
+	})
+}
