@@ -90,6 +90,9 @@ func (c *alteration) worded(err error) error {
 		for _, flag := range []string{"-allow-unreachable", "-auto-approve"} {
 			list[i].Remedy = strings.ReplaceAll(list[i].Remedy, "stowage apply "+flag, "stowage "+c.words+" "+flag)
 		}
+		if trigger, _, _ := strings.Cut(c.words, " "); list[i].Code == diag.CodeQuarantined && trigger == "rollback" {
+			list[i].Remedy = "stowage history    to choose another release"
+		}
 		if list[i].Code == diag.CodeDeletionBudget {
 			list[i].Remedy = "stowage " + c.words + "    without -auto-approve, to be asked\nstowage { deletion_budget = \"100%\" }"
 		}

@@ -44,6 +44,12 @@ func (j *jsonStream) plan(p *plan.Plan) error {
 		j.write("info", "planned_change", fmt.Sprintf("%s: plan to %s", c.Address, c.Action), map[string]any{"change": map[string]any{
 			"resource": resource(c.Address, string(c.Host)), "action": c.Action, "reason": c.Reason, "previous_host": c.From, "detail": c.Change}})
 	}
+	for _, o := range p.Overrides {
+		j.write("warn", "override", plan.OverrideText(o, p.Created), map[string]any{"override": o})
+	}
+	for _, o := range p.Ended {
+		j.write("info", "override_ended", fmt.Sprintf("workload.%s: its override no longer counts: %s", o.Workload, o.Why), map[string]any{"override": o})
+	}
 	for _, s := range p.Skipped {
 		j.write("warn", "unknown_host", fmt.Sprintf("host.%s could not be asked", s.Host), map[string]any{"host": s.Host, "why": s.Why, "owed": s.Owed})
 	}

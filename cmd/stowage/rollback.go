@@ -105,7 +105,7 @@ func (c *alteration) lastGood(ctx context.Context, snap *state.Snapshot, release
 		case r.Number == snap.Release:
 			now = numbers.On(&r.Fleet)
 			continue
-		case len(r.Fleet.Workloads) == 0 || now != nil && !reconcile.Differs(*now, *numbers.On(&r.Fleet)):
+		case quarantinedIn(r, snap), len(r.Fleet.Workloads) == 0 || now != nil && !reconcile.Differs(*now, *numbers.On(&r.Fleet)):
 			continue
 		}
 		p, err := state.LoadPlan(ctx, c.store, r.Plan)
@@ -119,6 +119,17 @@ func (c *alteration) lastGood(ctx context.Context, snap *state.Snapshot, release
 	}
 	return nil, diag.Diagnostic{Code: diag.CodeNoSuch, Summary: "There is no release to go back to",
 		Detail: "No release before the current one wanted something else and went well.", Remedy: "stowage history", Affected: "Nothing was changed."}
+}
+
+// quarantinedIn reports whether a release wants what has failed, or was cancelled, and would be refused.
+func quarantinedIn(r *state.Release, snap *state.Snapshot) bool {
+	for i := range r.Fleet.Workloads {
+		w := &r.Fleet.Workloads[i]
+		if x, ok := snap.Rollouts[w.Name]; ok && x.Quarantined(w.Spec.Digest()) {
+			return true
+		}
+	}
+	return false
 }
 
 // noSuchRelease names the releases that there are.

@@ -79,6 +79,9 @@ func (s *session) showRelease(cmd *cobra.Command, n fleet.Release, asJSON bool) 
 	ctx := cmd.Context()
 	r, err := state.LoadRelease(ctx, s.store, n)
 	if errors.Is(err, state.ErrNoRecord) {
+		if p, err := s.planRecord(ctx, cmd.Flags().Arg(0)); err == nil {
+			return s.showPlanRecord(cmd, p.ID, asJSON) // whose id begins with digits alone
+		}
 		all, err := state.Releases(ctx, s.store)
 		if err != nil {
 			return err
