@@ -106,7 +106,11 @@ func (a Addr) Replica() (r ReplicaID, ok bool) {
 	if a.Kind() != KindWorkload && a.Kind() != KindJob || open < 1 || !strings.HasSuffix(name, "]") {
 		return r, false
 	}
-	n, err := strconv.ParseUint(name[open+1:len(name)-1], 10, 31)
+	in := name[open+1 : len(name)-1]
+	if h := HookKind(in).Slot(); h >= 0 {
+		return ReplicaID{WorkloadName(name[:open]), h}, true
+	}
+	n, err := strconv.ParseUint(in, 10, 31)
 	if err != nil {
 		return r, false
 	}

@@ -34,6 +34,9 @@ func (i Instance) Labels(s Spec, op OpID) map[string]string {
 	m[LabelRevision] = string(i.Revision)
 	m[LabelRelease] = strconv.Itoa(int(i.Release))
 	m[LabelOp] = string(op)
+	if k, ok := i.Replica.Slot.Hook(); ok {
+		m[LabelHook] = string(k)
+	}
 	return m
 }
 

@@ -46,9 +46,20 @@ type ReplicaID struct {
 	Slot     Slot         `json:"slot"`
 }
 
-// Addr returns the replica's address, such as workload.web[2].
+// Addr returns the replica's address, such as workload.web[2]; of a hook workload.web[pre_deploy].
 func (r ReplicaID) Addr() Addr {
-	return Addr("workload." + string(r.Workload) + "[" + strconv.Itoa(int(r.Slot)) + "]")
+	return Addr("workload." + string(r.Workload) + "[" + r.Slot.String() + "]")
+}
+
+// AddrOf is Addr for a slot of an object that is a workload or a job.
+func (r ReplicaID) AddrOf(a Addr) Addr { return a + Addr("["+r.Slot.String()+"]") }
+
+// String is the slot's number, or the kind of its hook.
+func (s Slot) String() string {
+	if k, ok := s.Hook(); ok {
+		return string(k)
+	}
+	return strconv.Itoa(int(s))
 }
 
 // String is Addr as a string.
@@ -89,10 +100,10 @@ func plain(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-'
 }
 
-// ContainerName is the name of a replica's container on its host: <fleet>-<workload>-<slot>-g<generation>.
+// ContainerName is the name of a replica's container on its host: <fleet>-<workload>-<slot>-g<generation>, with a hook's kind for its slot.
 // An engine's refusal of a second container of one name makes a repeated create harmless.
 func ContainerName(f Name, r ReplicaID, g Generation) string {
-	return string(f) + "-" + Flat(string(r.Workload)) + "-" + strconv.Itoa(int(r.Slot)) + "-g" + strconv.Itoa(int(g))
+	return string(f) + "-" + Flat(string(r.Workload)) + "-" + r.Slot.String() + "-g" + strconv.Itoa(int(g))
 }
 
 // NetworkOn is the name of a declared network on each host that needs it: <fleet>-<network>.

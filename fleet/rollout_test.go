@@ -46,3 +46,28 @@ func TestJobAddr(t *testing.T) {
 		t.Errorf("got %v, %v, want %v", r, ok, want)
 	}
 }
+
+// A hook's container has a slot, an address and a name of its own, and its labels say so: whoever finds it knows what it is.
+func TestHookIdentity(t *testing.T) {
+	for _, k := range HookKinds() {
+		i := Instance{Fleet: "id", FleetName: "shop", Replica: ReplicaID{`web["eu"]`, k.Slot()}, Generation: 7}
+		if got, want := i.ContainerName(), "shop-web-eu-"+string(k)+"-g7"; got != want {
+			t.Errorf("named %s, want %s", got, want)
+		}
+		if r, ok := i.Replica.Addr().Replica(); !ok || r != i.Replica {
+			t.Errorf("%s is read as %v, %v", i.Replica.Addr(), r, ok)
+		}
+		labels := i.Labels(Spec{}, "op")
+		id, err := ParseLabels(labels)
+		if got, ok := id.Replica.Slot.Hook(); err != nil || !ok || got != k || labels[LabelHook] != string(k) {
+			t.Errorf("labels %v are read as %v, %v", labels, id, err)
+		}
+	}
+	if k, ok := Slot(9999).Hook(); ok {
+		t.Errorf("slot 9999 is a hook's: %s", k)
+	}
+	w := Workload{Spec: Spec{Command: []string{"serve"}, Restart: RestartAlways, Ports: []Port{{Name: "http"}}}, Hooks: []Hook{{Kind: HookPreDeploy, Command: []string{"migrate"}}}}
+	if s := w.HookSpec(w.Hook(HookPreDeploy)); s.Command[0] != "migrate" || s.Restart != RestartNo || s.Ports != nil || w.Spec.Command[0] != "serve" {
+		t.Errorf("got %+v of %+v", s, w.Spec)
+	}
+}

@@ -51,6 +51,14 @@ func TestPackReplica(t *testing.T) {
 		if ports := rapid.MapOf(text, rapid.Uint16()).Draw(r, "ports"); len(ports) > 0 {
 			want.HostPorts = ports
 		}
+		if rapid.Bool().Draw(r, "more") {
+			want.Reason, want.Proven = text.Draw(r, "reason"), rapid.Bool().Draw(r, "proven")
+			want.Last = fleet.Generation(number.Draw(r, "last"))
+		}
+		if rapid.Bool().Draw(r, "of a job") {
+			want.Failed = number.Draw(r, "failed")
+			want.Counted = time.Unix(rapid.Int64Range(-1<<36, 1<<36).Draw(r, "counted"), rapid.Int64Range(0, 999_999_999).Draw(r, "counted nanoseconds")).UTC()
+		}
 		got, err := unpackReplica(packReplica(want))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			r.Errorf("error %v (-want +got):\n%s", err, diff)

@@ -31,10 +31,16 @@ func packReplica(r Replica) []byte {
 		b = packString(b, name)
 		b = binary.AppendVarint(b, int64(r.HostPorts[name]))
 	}
-	if r.Reason != "" || r.Proven || r.Last != 0 { // a record without these may end here
+	ran := r.Failed != 0 || !r.Counted.IsZero()
+	if r.Reason != "" || r.Proven || r.Last != 0 || ran { // a record without these may end here
 		b = packString(b, r.Reason)
 		b = binary.AppendVarint(b, boolInt(r.Proven))
 		b = binary.AppendVarint(b, int64(r.Last))
+	}
+	if ran { // or here
+		b = binary.AppendVarint(b, int64(r.Failed))
+		b = binary.AppendVarint(b, r.Counted.Unix())
+		b = binary.AppendVarint(b, int64(r.Counted.Nanosecond()))
 	}
 	return b
 }
@@ -79,6 +85,11 @@ func unpackReplica(body []byte) (r Replica, err error) {
 		r.Reason = u.string()
 		r.Proven = u.int() == 1
 		r.Last = fleet.Generation(u.int())
+	}
+	if len(u.bytes) > 0 {
+		r.Failed = int(u.int())
+		sec, nsec := u.int(), u.int()
+		r.Counted = time.Unix(sec, nsec).UTC()
 	}
 	if u.bad || len(u.bytes) != 0 {
 		return r, errPacked

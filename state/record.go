@@ -25,9 +25,14 @@ type Replica struct {
 	Revision   fleet.Revision    `json:"revision"`            // of the spec last sent
 	HostPorts  map[string]uint16 `json:"host_ports,omitempty"`
 	Release    fleet.Release     `json:"release"`
-	Proven     bool              `json:"proven,omitempty"` // its last container has passed the gate of its rollout
+	Proven     bool              `json:"proven,omitempty"` // its last container has passed the gate of its rollout; of a job: it has completed
 	Reason     string            `json:"reason,omitempty"` // why its last container was made where it is, for people
 	Changed    time.Time         `json:"changed"`
+
+	// Of a job, the runs of its last container that have failed, and when the last of these was started, as its engine says: so a
+	// run is counted once, whoever looks at it.
+	Failed  int       `json:"failed,omitempty"`
+	Counted time.Time `json:"counted,omitzero"`
 }
 
 // Volume is a volume that was made on a host. Replica is set for a per-replica one.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stowage-run/stowage/fleet"
@@ -30,6 +31,8 @@ type Rollout struct {
 	Status   RolloutStatus      `json:"status"`
 	Why      string             `json:"why,omitempty"`      // it is where it is: "web[3] on h1 was not healthy within 5m0s: GET /healthz: 503"
 	Promoted bool               `json:"promoted,omitempty"` // the canaries are
+	Failed   bool               `json:"failed,omitempty"`   // a gate or a hook has failed: it was not a person who paused or cancelled it
+	Ran      []fleet.HookKind   `json:"ran,omitempty"`      // hooks that have ended, and are not run again in this rollout
 	Started  time.Time          `json:"started"`
 	Changed  time.Time          `json:"changed"`
 
@@ -37,6 +40,20 @@ type Rollout struct {
 	// nothing good was there before.
 	Good        *fleet.Workload `json:"good,omitempty"`
 	GoodRelease fleet.Release   `json:"good_release,omitempty"`
+
+	// New is what goes out, where it has a hook to run when that fails: the way back no longer knows it otherwise.
+	New *fleet.Workload `json:"new,omitempty"`
+}
+
+// Due returns the hook that has to run since the rollout has failed, and has not; nil: none. r.New is what it belongs to.
+func (r Rollout) Due() *fleet.Hook {
+	switch {
+	case r.New == nil || slices.Contains(r.Ran, fleet.HookOnFailure):
+		return nil
+	case r.Status == RolloutBack, r.Status == RolloutHalted, r.Status == RolloutPaused && r.Failed:
+		return r.New.Hook(fleet.HookOnFailure)
+	}
+	return nil
 }
 
 // Quarantined reports whether a revision has failed and is not to be tried again before it changes.
