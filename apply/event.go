@@ -60,7 +60,7 @@ func (r *run) emit(kind EventKind, i int, fill func(*Event)) {
 	if fill != nil {
 		fill(&e)
 	}
-	r.emitting.Lock()
-	defer r.emitting.Unlock()
+	r.emitting <- struct{}{}
+	defer func() { <-r.emitting }()
 	r.job.Observe(e)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -20,14 +21,19 @@ const lookFor = 15 * time.Second
 
 // patience is how long something is tried again: with growing pauses, for at most lookFor from the first wait.
 type patience struct {
-	b     *backoff.ExponentialBackOff
-	until time.Time
+	b      *backoff.ExponentialBackOff
+	chance func() float64
+	until  time.Time
 }
 
-func newPatience() *patience {
+func (r *run) newPatience() *patience {
 	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 3*time.Second
-	return &patience{b: b}
+	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = 100*time.Millisecond, 3*time.Second, 0 // the chance is the job's
+	p := &patience{b: b, chance: r.job.Chance}
+	if p.chance == nil {
+		p.chance = rand.Float64
+	}
+	return p
 }
 
 // wait pauses before the next try. It is false where patience or ctx has come to its end.
@@ -35,7 +41,7 @@ func (p *patience) wait(ctx context.Context) bool {
 	if p.until.IsZero() {
 		p.until = time.Now().Add(lookFor)
 	}
-	d := p.b.NextBackOff()
+	d := time.Duration(float64(p.b.NextBackOff()) * (0.5 + p.chance()))
 	if time.Now().Add(d).After(p.until) {
 		return false
 	}
@@ -61,7 +67,7 @@ var errRemoving = errors.New("it is still being removed")
 func (r *run) look(ctx context.Context, s *plan.Step, id string) (sighting, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	for p := newPatience(); ; {
+	for p := r.newPatience(); ; {
 		e, err := r.engine(ctx, s.Host)
 		if err == nil {
 			var seen sighting

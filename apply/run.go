@@ -39,6 +39,7 @@ type Job struct {
 	Local    func(context.Context) (providers.Engine, error) // this machine's engine, to send images from; nil: none
 	Now      func() time.Time                                // for what is written down
 	NewID    func() string                                   // UUIDs
+	Chance   func() float64                                  // from 0 to 1, for the pauses between tries; nil: math/rand
 	Observe  func(Event)                                     // called by one goroutine at a time; it must not block for long; nil: nobody
 	Stop     <-chan struct{}                                 // closed: start no more steps; those under way are finished and recorded
 	Engines  map[fleet.HostName]string                       // engines' own ids, as far as they are known
@@ -67,7 +68,7 @@ type run struct {
 	heirs map[int][]int
 	ops   []fleet.OpID // by step: of its intent
 
-	emitting sync.Mutex
+	emitting chan struct{} // held by who tells the observer; no mutex, so that synctest sees who waits for it
 
 	mu       sync.Mutex
 	lost     map[fleet.HostName]error // hosts that no longer answer
@@ -96,6 +97,8 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 		hosts: map[fleet.HostName]fleet.Host{},
 		slots: map[fleet.HostName]chan struct{}{},
 		lost:  map[fleet.HostName]error{},
+
+		emitting: make(chan struct{}, 1),
 
 		made: map[int]string{}, rollouts: map[fleet.WorkloadName]*rollout{},
 	}

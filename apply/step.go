@@ -267,7 +267,7 @@ func (r *run) changes(s *plan.Step, id string) state.Changes {
 // looked after; where it had no effect it is made once more, since every call may be repeated. After a second
 // call that nobody knows the outcome of, and whose effect is not to be seen, it might yet come: the intent stays.
 func (r *run) pursue(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
-	p := newPatience()
+	p := r.newPatience()
 	unknown := 0
 	made := "" // the container of a Run, once it is known
 	for {

@@ -32,9 +32,10 @@ type Pass struct {
 	Local    func(context.Context) (providers.Engine, error) // this machine's engine, to send images from; nil: none
 	Registry providers.Registry                              // nil: no registry is asked
 	Now      func() time.Time
-	NewID    func() string // UUIDs
-	Who      string        // user@host
-	Version  string        // of Stowage
+	NewID    func() string  // UUIDs
+	Chance   func() float64 // for the pauses between tries; nil: math/rand
+	Who      string         // user@host
+	Version  string         // of Stowage
 	Observe  func(apply.Event)
 
 	engines engineIDs
@@ -178,7 +179,7 @@ func (p *Pass) Apply(ctx context.Context, pl *plan.Plan, v fleet.Vault, lock sta
 	rep, err := apply.Run(ctx, apply.Job{
 		Plan: pl, Vault: v, Store: p.Store, Lock: lock,
 		Hosts: p.Hosts, Registry: p.Registry, Local: p.Local, Engines: p.engines.all(),
-		Now: p.Now, NewID: p.NewID, Observe: p.Observe,
+		Now: p.Now, NewID: p.NewID, Chance: p.Chance, Observe: p.Observe,
 		Stop: o.Stop, PerHost: o.PerHost, Who: p.Who, Trigger: o.Trigger, Commit: o.Commit,
 		Unreachable: silent, AllowUnreachable: o.AllowUnreachable,
 	})
