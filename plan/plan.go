@@ -258,8 +258,8 @@ type Rollout struct {
 	Canaries bool `json:"canaries,omitempty"` // it ends with these, and waits for a promotion
 }
 
-// Held is a workload that is left at what it was although something else is wanted: the revision that is wanted has failed
-// and has not changed since, or somebody has to say how to go on.
+// Held is a workload that is left at what it was, or half way, although something else is wanted: the revision that is wanted has
+// failed and has not changed since, or somebody has to say how to go on.
 type Held struct {
 	Workload fleet.WorkloadName  `json:"workload"`
 	Revision fleet.Revision      `json:"revision"`

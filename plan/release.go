@@ -9,8 +9,8 @@ import (
 )
 
 // Hold puts what is recorded of rollouts in the place of what is wanted. A revision that failed, and has not changed since, gives way
-// to what was last good; a workload whose rollout waits for a person is frozen as it stands. pinned is not changed; frozen is what
-// was held. With force what failed is tried again.
+// to what was last good; a workload whose rollout is paused is frozen as it stands, and of one whose canaries wait only that is said.
+// pinned is not changed. With force what failed is tried again.
 func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, held []Held, frozen map[fleet.WorkloadName]bool) {
 	to, frozen = pinned, map[fleet.WorkloadName]bool{}
 	for i := range pinned.Workloads {
@@ -30,6 +30,7 @@ func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, 
 				to = &copied
 			}
 			to.Workloads[i] = *r.Good
+		case r.Status == state.RolloutCanary: // what is not a canary is left as it is, see canaries
 		default:
 			continue
 		}

@@ -122,6 +122,10 @@ func (t *text) nothing() {
 			t.printf("%s Nothing would move.\n", t.style.bold("No changes."))
 			return
 		}
+		if len(t.plan.Held) > 0 {
+			t.printf("%s Apart from what is held, the fleet matches the configuration.\n", t.style.bold("No changes."))
+			return
+		}
 		t.printf("%s The fleet matches the configuration.\n", t.style.bold("No changes."))
 	case Destroy:
 		t.printf("%s Nothing of this fleet is left to destroy.\n", t.style.bold("No changes."))

@@ -19,7 +19,10 @@ func (t *text) whatIf() {
 // held says which workloads stay what they were although something else is wanted.
 func (t *text) held() {
 	for _, h := range t.plan.Held {
-		t.printf("%s workload.%s %s\n  because %s\n", t.style.change("Held:"), h.Workload, h.state(), h.Why)
+		t.printf("%s workload.%s %s\n", t.style.change("Held:"), h.Workload, h.state())
+		if h.Why != "" {
+			t.printf("  because %s\n", h.Why)
+		}
 		for _, line := range h.ways() {
 			t.printf("  %s\n", line)
 		}
@@ -34,6 +37,8 @@ func (h Held) state() string {
 		return fmt.Sprintf("is being taken back to release %d: its change of release %d failed", h.Good, h.Release)
 	case state.RolloutTaken:
 		return fmt.Sprintf("was taken back to release %d: its change of release %d failed, and is not tried again as it is", h.Good, h.Release)
+	case state.RolloutCanary:
+		return fmt.Sprintf("waits for a promotion in its change of release %d: its canaries are healthy", h.Release)
 	case state.RolloutPaused:
 		return fmt.Sprintf("is paused in its change of release %d", h.Release)
 	}
@@ -45,6 +50,8 @@ func (h Held) ways() []string {
 	switch h.Status {
 	case state.RolloutBack:
 		return nil
+	case state.RolloutCanary:
+		return []string{fmt.Sprintf("stowage promote %s    lets the others follow", h.Workload), fmt.Sprintf("stowage cancel %s    goes back", h.Workload)}
 	case state.RolloutPaused:
 		return []string{fmt.Sprintf("stowage resume %s    goes on", h.Workload), fmt.Sprintf("stowage cancel %s    goes back", h.Workload)}
 	}
