@@ -175,6 +175,7 @@ func (m *maker) emitChain(w *work, chain []*slot) {
 				m.prefer(safety, head, w.before...)
 				m.need(head, prepared...)
 				m.prefer(comfort, head, m.dependenciesReady(w)...)
+				m.need(head, m.jobsReady(w)...)
 			}
 			ends = append(ends, m.last(s))
 		}
@@ -226,6 +227,7 @@ func (m *maker) emitBatch(w *work, b batch) {
 // emitBeside runs a slot's new container beside its old one, which is then taken away, so that the replica is never missing.
 func (m *maker) emitBeside(s *slot) (half int, finish func(needs ...int)) {
 	c := s.container()
+	s.beside = true
 	run := m.emitRun(s)
 	half = m.emitGate(s)
 	return half, func(needs ...int) {

@@ -356,6 +356,9 @@ func changeLine(c *Change) string {
 	if c.From != "" {
 		s += " from " + string(c.From)
 	}
+	if c.CreateFirst {
+		s += " created first"
+	}
 	for _, d := range c.Diff {
 		show := func(v *string) string {
 			if v == nil {

@@ -120,6 +120,14 @@ func orNull(b json.RawMessage) json.RawMessage {
 	return b
 }
 
+// terraform is the change's action in Terraform's words, in the order in which the parts of a replacement come.
+func (c *Change) terraform() []string {
+	if c.CreateFirst {
+		return Move.terraform()
+	}
+	return c.Action.terraform()
+}
+
 // terraform is the action in Terraform's words.
 func (a Action) terraform() []string {
 	switch a {
@@ -155,11 +163,11 @@ func (p *Plan) JSONChanges() []JSONChange {
 		c := &p.Changes[i]
 		j := JSONChange{Address: string(c.Addr), Type: string(c.Addr.Kind()), Name: c.Addr.Name(),
 			Action: c.Action, Host: c.Host, From: c.From, Reason: c.Reason}
-		if r, ok := c.Addr.Replica(); ok && c.Addr.Kind() == fleet.KindWorkload {
+		if r, ok := c.Addr.Replica(); ok && ofReplicas(c.Addr) {
 			n := int(r.Slot)
 			j.Name, j.Index = string(r.Workload), &n
 		}
-		j.Change = jsonDetail{Actions: c.Action.terraform(), AfterUnknown: json.RawMessage("{}"), Before: orNull(nil), After: orNull(nil),
+		j.Change = jsonDetail{Actions: c.terraform(), AfterUnknown: json.RawMessage("{}"), Before: orNull(nil), After: orNull(nil),
 			BeforeSensitive: json.RawMessage("false"), AfterSensitive: json.RawMessage("false")}
 		if c.Before != "" {
 			j.Change.Before, j.Change.BeforeSensitive = spec(c.Before)

@@ -120,6 +120,9 @@ type Change struct {
 	Diff   []Difference      `json:"diff,omitempty"` // nothing for create and delete of replicas: the spec says it
 	Steps  []int             `json:"steps,omitempty"`
 
+	// CreateFirst says, with Replace, that the new one is there before the old one goes.
+	CreateFirst bool `json:"create_first,omitempty"`
+
 	// Leftover says, with Delete, that it is a container without a place: the slot has another one, and keeps it.
 	Leftover bool `json:"leftover,omitempty"`
 }
@@ -165,7 +168,8 @@ const (
 	KindWriteFiles    Kind = "write-files" // the files named in Files, from Specs[Instance.Revision]
 	KindSignal        Kind = "signal"
 	KindGate          Kind = "gate"   // waits until what the Run or Start that it needs has brought up counts as healthy
-	KindRecord        Kind = "record" // Record alone
+	KindComplete      Kind = "complete" // waits until the container of a job has ended, and tries again what fails
+	KindRecord        Kind = "record"   // Record alone
 )
 
 // Step is one change to one object, with the reason for it and the steps it needs done first.
@@ -186,6 +190,8 @@ type Step struct {
 	Restart   fleet.Restart   `json:"restart,omitempty"`
 	Files     []string        `json:"files,omitempty"` // paths
 	Gate      *Gate           `json:"gate,omitempty"`
+	Complete  *Complete       `json:"complete,omitempty"`
+	Ends      bool            `json:"ends,omitempty"`    // of Run: the container is to end by itself, and a Complete looks how
 	Signal    string          `json:"signal,omitempty"`  // of Signal; Stop uses the container's own
 	Timeout   time.Duration   `json:"timeout,omitempty"` // of Stop: between signal and kill
 

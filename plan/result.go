@@ -40,7 +40,7 @@ func (m *maker) changes(final []int) {
 }
 
 func (m *maker) change(s *slot) Change {
-	c := Change{Addr: s.addr(), Action: s.action, Reason: s.reason, Steps: s.steps}
+	c := Change{Addr: s.addr(), Action: s.action, Reason: s.reason, Steps: s.steps, CreateFirst: s.action == Replace && s.beside}
 	if s.have != nil {
 		c.Before = s.have.Revision()
 		c.Host = s.have.Host

@@ -21,6 +21,7 @@ type slot struct {
 	reason string
 	delta  *delta // between the spec it runs and the one it should; nil: none
 	fix    fixes
+	beside bool // its new container starts before the old one stops
 	adopt  bool // what fills it has to be recorded first
 	left   bool // it is not ours to change in this plan: not selected, or its host is silent
 
@@ -67,7 +68,7 @@ func (s *slot) generation() fleet.Generation {
 // addr is the slot's address, made once: all its steps share it.
 func (s *slot) addr() fleet.Addr {
 	if s.address == "" {
-		s.address = s.id.Addr()
+		s.address = s.id.AddrOf(s.work.addr)
 	}
 	return s.address
 }
@@ -91,6 +92,7 @@ func (m *maker) decideAll() {
 
 func (m *maker) decide(s *slot) {
 	switch {
+	case s.work.isJob() && m.decideJob(s):
 	case s.have == nil || s.have.Presence == Vacant:
 		m.decideVacant(s, m.newReason(s))
 	case s.have.Presence == Gone:

@@ -37,12 +37,26 @@ func (s Style) symbol(a Action) string {
 		return "  " + s.change("~")
 	case Replace:
 		return s.remove("-") + "/" + s.add("+")
-	case Move:
+	case Move, createFirst:
 		return s.add("+") + "/" + s.remove("-")
 	case Forget:
 		return "  " + s.remove(".")
 	}
 	return "   "
+}
+
+// createFirst is the sign of a replacement whose new container comes first. It is no action of its own.
+const createFirst Action = "create-first"
+
+// sign is the action whose symbol a change is shown with.
+func (c *Change) sign() Action {
+	switch {
+	case c.CreateFirst:
+		return createFirst
+	case c.Action == Restart:
+		return Update
+	}
+	return c.Action
 }
 
 // legend is what each symbol means, in the order in which Terraform lists them.
@@ -51,7 +65,8 @@ var legend = []struct {
 	means  string
 }{
 	{Create, "create"}, {Update, "update in place or restart"}, {Delete, "destroy"},
-	{Replace, "destroy, then create the replacement"}, {Move, "create on another host, then destroy"}, {Forget, "forget"},
+	{Replace, "destroy, then create the replacement"}, {createFirst, "create the replacement, then destroy"},
+	{Move, "create on another host, then destroy"}, {Forget, "forget"},
 }
 
 // Text writes the plan for people. Text from outside (labels, an engine's words) is in it as it came: who prints it cleans it.
@@ -155,11 +170,7 @@ func (t *text) actions() {
 	}
 	used := map[Action]bool{}
 	for i := range t.plan.Changes {
-		a := t.plan.Changes[i].Action
-		if a == Restart {
-			a = Update
-		}
-		used[a] = true
+		used[t.plan.Changes[i].sign()] = true
 	}
 	t.printf("Actions are shown with these symbols:\n")
 	for _, l := range legend {
@@ -176,15 +187,15 @@ func (t *text) actions() {
 func (t *text) group(g []*Change) {
 	c := g[0]
 	addr := string(c.Addr)
-	if r, ok := c.Addr.Replica(); ok && c.Addr.Kind() == fleet.KindWorkload && len(g) > 1 {
-		addr = "workload." + string(r.Workload) + "[" + slotRanges(g) + "]"
+	if r, ok := c.Addr.Replica(); ok && ofReplicas(c.Addr) && len(g) > 1 {
+		addr = string(c.Addr.Kind()) + "." + string(r.Workload) + "[" + slotRanges(g) + "]"
 	}
 	t.printf("  # %s %s\n", t.style.bold(addr), will(g))
 	if c.Reason != "" {
 		t.printf("  # (%s)\n", c.Reason)
 	}
 	t.body(c)
-	if c.Addr.Kind() == fleet.KindWorkload {
+	if ofReplicas(c.Addr) {
 		t.places(g)
 	} else if c.Host != "" {
 		t.printf("      on %s\n", c.Host)
@@ -195,6 +206,12 @@ func (t *text) group(g []*Change) {
 // will says what happens to a group of objects.
 func will(g []*Change) string {
 	c := g[0]
+	switch job := c.Addr.Kind() == fleet.KindJob; {
+	case job && c.Action == Create:
+		return "will be run"
+	case job && c.Action == Restart:
+		return "will be waited for"
+	}
 	switch c.Action {
 	case Create:
 		return "will be created"
@@ -271,6 +288,7 @@ func groupChanges(changes []Change) [][]*Change {
 	type key struct {
 		workload      fleet.WorkloadName
 		action        Action
+		first         bool
 		reason        string
 		before, after fleet.Revision
 	}
@@ -279,11 +297,11 @@ func groupChanges(changes []Change) [][]*Change {
 	for i := range changes {
 		c := &changes[i]
 		r, ok := c.Addr.Replica()
-		if !ok || c.Addr.Kind() != fleet.KindWorkload {
+		if !ok || !ofReplicas(c.Addr) {
 			out = append(out, []*Change{c})
 			continue
 		}
-		k := key{r.Workload, c.Action, c.Reason, c.Before, c.After}
+		k := key{r.Workload, c.Action, c.CreateFirst, c.Reason, c.Before, c.After}
 		if j, seen := at[k]; seen {
 			out[j] = append(out[j], c)
 			continue

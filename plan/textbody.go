@@ -11,7 +11,7 @@ import (
 // body shows the attributes of an object: all of a new one, what differs of a changed one.
 func (t *text) body(c *Change) {
 	name := c.Addr.Name()
-	if r, ok := c.Addr.Replica(); ok && c.Addr.Kind() == fleet.KindWorkload {
+	if r, ok := c.Addr.Replica(); ok && ofReplicas(c.Addr) {
 		name = string(r.Workload)
 	}
 	var lines []line
@@ -31,7 +31,7 @@ func (t *text) body(c *Change) {
 	default:
 		return
 	}
-	t.printf("%s %s %q {\n", t.style.symbol(c.Action), c.Addr.Kind(), name)
+	t.printf("%s %s %q {\n", t.style.symbol(c.sign()), c.Addr.Kind(), name)
 	t.lines(foldPins(lines))
 	t.printf("    }\n")
 }
