@@ -12,6 +12,7 @@ import (
 // whatever changes, whatever goes; then what nobody needs any more.
 func (m *maker) build() {
 	m.link()
+	m.block()
 	m.resolveIntents()
 	m.markUse()
 	for _, w := range m.works {
@@ -45,6 +46,8 @@ func (m *maker) emit(w *work) {
 		}
 		switch {
 		case s.left:
+		case w.isJob() && (s.action == Create || s.action == Restart):
+			m.emitJob(s)
 		case s.action == Create:
 			m.emitCreate(s)
 		case s.action == Forget:

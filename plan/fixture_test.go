@@ -60,7 +60,10 @@ func (w *world) planQuiet() (*Plan, []string) {
 		return nil, messages(diags)
 	}
 	inv := Match(&w.snap, w.view)
-	a := place(pinned, &inv, w.view)
+	running := *pinned
+	done := Completed(Input{Desired: pinned, Snapshot: &w.snap, Inventory: inv, Options: w.opts})
+	running.Workloads = slices.DeleteFunc(slices.Clone(pinned.Workloads), func(x fleet.Workload) bool { return done[x.Name] })
+	a := place(&running, &inv, w.view)
 	for _, change := range w.placed {
 		change(&a)
 	}
@@ -241,7 +244,16 @@ func stepLine(s *Step) string {
 	if s.Timeout > 0 {
 		fmt.Fprintf(&b, " within %s", s.Timeout)
 	}
+	if c := s.Complete; c != nil {
+		fmt.Fprintf(&b, " %s retries=%d failed=%d", c.Timeout, c.Retries, c.Failed)
+	}
+	if s.Ends {
+		b.WriteString(" ends")
+	}
 	b.WriteString(recordText(&s.Record))
+	if p := s.Record.PutReplica; p != nil && p.Proven && s.Kind != KindGate {
+		b.WriteString(" proven")
+	}
 	if len(s.Needs) > 0 {
 		fmt.Fprintf(&b, " needs %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(s.Needs), " ", ","), "[]"))
 	}

@@ -35,7 +35,7 @@ func (m *maker) guards() {
 		}
 	}
 	for i := range m.plan.Changes {
-		if a := m.plan.Changes[i].Addr; a.Kind() == fleet.KindWorkload {
+		if a := m.plan.Changes[i].Addr; ofReplicas(a) {
 			if _, ok := m.byName[fleet.WorkloadName(a.Name())]; ok {
 				keys = append(keys, state.WorkloadKey(fleet.WorkloadName(a.Name())))
 			}

@@ -271,6 +271,11 @@ func (m *maker) workloads() {
 	for i := range m.in.Inventory.Slots {
 		m.work(m.in.Inventory.Slots[i].Replica.Workload)
 	}
+	for _, w := range m.works {
+		if w.wasJob() {
+			w.addr = fleet.JobAddr(w.name)
+		}
+	}
 	for i := range m.in.Inventory.Leftovers {
 		m.work(m.in.Inventory.Leftovers[i].Container.Identity.Replica.Workload)
 	}

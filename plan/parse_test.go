@@ -19,8 +19,11 @@ func (w *world) parseDesired(text string) error {
 		switch f[0] {
 		case "host":
 			w.desired.Hosts = append(w.desired.Hosts, parseHost(f[1:]))
-		case "workload":
+		case "workload", "job":
 			wl, err := parseWorkload(f[1:])
+			if f[0] == "job" {
+				makeJob(&wl, f[1:])
+			}
 			w.desired.Workloads = append(w.desired.Workloads, wl)
 			return err
 		case "volume":
@@ -61,8 +64,11 @@ func (w *world) parseRecord(text string) error {
 			h := parseHost(f[1:])
 			w.snap.Hosts[h.Name] = state.Host{Host: h}
 			note(state.HostKey(h.Name))
-		case "workload":
+		case "workload", "job":
 			wl, err := parseWorkload(f[1:])
+			if f[0] == "job" {
+				makeJob(&wl, f[1:])
+			}
 			if err != nil {
 				return err
 			}
@@ -85,7 +91,11 @@ func (w *world) parseRecord(text string) error {
 				Replica: r, Host: fleet.HostName(f[2]), Generation: parseGeneration(f[3]), Revision: specs[r.Workload], Release: 1,
 			}
 			for _, o := range f[4:] {
-				if k, v, ok := strings.Cut(o, "="); ok {
+				if o == "completed" {
+					rec.Proven = true
+				} else if n, ok := strings.CutPrefix(o, "failed="); ok {
+					rec.Failed, _ = strconv.Atoi(n)
+				} else if k, v, ok := strings.Cut(o, "="); ok {
 					if rec.HostPorts == nil {
 						rec.HostPorts = map[string]uint16{}
 					}
@@ -313,6 +323,9 @@ func changeContainer(o *fleet.Observation, id string, words []string) error {
 			c.ExitCode, _ = strconv.Atoi(v)
 		case "name":
 			c.Name = v
+		case "started":
+			n, _ := strconv.ParseInt(v, 10, 64)
+			c.Started = time.Unix(n, 0).UTC()
 		case "memory":
 			c.Limits.Memory = parseBytes(v)
 		case "restart":
@@ -432,12 +445,19 @@ func parseWorkload(f []string) (fleet.Workload, error) {
 			w.Exclusive = true
 		case "read_only":
 			s.ReadOnly = true
-		case "rev", "spec":
+		case "rev", "spec", "retries", "timeout": // the last two of jobs
 		default:
 			return w, fmt.Errorf("unknown word %q", o)
 		}
 	}
 	return w, nil
+}
+
+// makeJob makes a job of a workload: it reads retries=N timeout=D.
+func makeJob(w *fleet.Workload, f []string) {
+	w.Job, w.Spec.Restart = &fleet.Job{}, fleet.RestartNo
+	w.Job.Retries, _ = strconv.Atoi(option(f, "retries", "0"))
+	w.Job.Timeout, _ = time.ParseDuration(option(f, "timeout", "0s"))
 }
 
 func parseImage(f []string) fleet.ObservedImage {

@@ -12,6 +12,9 @@ func (m *maker) refresh() {
 		}
 		switch s.have.Presence {
 		case Gone:
+			if s.have.Record.Proven && s.work.wasJob() {
+				continue // it has completed, and needs no container for that
+			}
 			m.drift(s, s.have.Host, "removed", "be recorded as gone")
 			s.action, s.reason = Forget, "is gone from "+string(s.have.Host)
 			rec := *s.have.Record
@@ -47,7 +50,9 @@ func (m *maker) refresh() {
 func (m *maker) refreshSeen(s *slot) {
 	s.adopt = !s.have.Recorded()
 	first := len(m.plan.Drift)
-	m.look(s, "")
+	if !s.work.wasJob() {
+		m.look(s, "")
+	}
 	s.fix = fixes{}
 	for i := range m.plan.Drift[first:] {
 		m.plan.Drift[first+i].Will = ""

@@ -16,7 +16,7 @@ func (m *maker) refusals() {
 	}
 	for _, r := range m.in.Assignment.Refused {
 		w := m.work(r.Workload)
-		if w.want == nil || !m.sel.object(w.addr) && !m.refusedTarget(r) {
+		if w.want == nil || !m.sel.object(w.addr) && !m.refusedTarget(r, w) {
 			continue
 		}
 		if !r.Outranked && m.opt.WhatIf == nil {
@@ -45,9 +45,9 @@ func (m *maker) unplaced(u Unplaced) {
 	m.plan.Unplaced = append(m.plan.Unplaced, u)
 }
 
-func (m *maker) refusedTarget(r fleet.Refusal) bool {
+func (m *maker) refusedTarget(r fleet.Refusal, w *work) bool {
 	return slices.ContainsFunc(r.Slots, func(s fleet.Slot) bool {
-		return m.sel.object(fleet.ReplicaID{Workload: r.Workload, Slot: s}.Addr())
+		return m.sel.object(fleet.ReplicaID{Workload: r.Workload, Slot: s}.AddrOf(w.addr))
 	})
 }
 

@@ -35,6 +35,11 @@ func (m *maker) rollouts() {
 				parts = append(parts, fmt.Sprintf(format, len(hosts))+" on "+hostCounts(hosts))
 			}
 		}
+		if w.isJob() {
+			say("%d to run to completion", Create)
+			say("%d to wait for until it has completed", Restart)
+			n[Create], n[Restart] = nil, nil
+		}
 		say("%d new", Create)
 		if len(anew) > 0 {
 			parts = append(parts, fmt.Sprintf("%d made anew elsewhere%s on %s", len(anew), inTurn(len(anew), w.most), hostCounts(anew)))
@@ -89,7 +94,7 @@ func order(w *work, n int) string {
 	case w.want.Update.Strategy == fleet.UpdateBlueGreen && w.starts >= n:
 		return "all of the next generation running before the first of the old one stops"
 	case w.want.Update.Strategy == fleet.UpdateRecreate:
-		return "all of the old generation stopped before the first of the next one starts"
+		return "all of the old generation stopped before the first of the next one starts, and so down meanwhile"
 	case w.starts >= n:
 		return "the next generation started before the old one stops"
 	case w.starts > 0:

@@ -68,7 +68,7 @@ func Frozen(desired *fleet.Fleet, s *state.Snapshot, v Inventory, o Options) (ma
 		return frozen, diags
 	}
 	for n := range k.workloads {
-		a := fleet.WorkloadAddr(n)
+		a := k.addr(n)
 		if sel.targets != nil && !sel.targets[a] && !k.anySlot(sel.targets, n) || sel.excludes[a] {
 			frozen[n] = true
 		}
@@ -113,7 +113,7 @@ func newCatalog(desired *fleet.Fleet, s *state.Snapshot, v *Inventory, mode Mode
 		k.addSlot(v.Slots[i].Replica)
 	}
 	for n := range k.workloads {
-		k.known[fleet.WorkloadAddr(n)] = true
+		k.known[k.addr(n)] = true
 	}
 	for _, h := range desired.Hosts {
 		k.known[fleet.HostAddr(h.Name)] = true
@@ -136,10 +136,21 @@ func newCatalog(desired *fleet.Fleet, s *state.Snapshot, v *Inventory, mode Mode
 	return k
 }
 
+// addr is the address of a workload or job.
+func (k *catalog) addr(n fleet.WorkloadName) fleet.Addr {
+	if w := k.workloads[n]; w != nil {
+		return w.Addr()
+	}
+	return fleet.WorkloadAddr(n)
+}
+
 func (k *catalog) addSlot(r fleet.ReplicaID) {
 	if _, ok := k.workloads[r.Workload]; !ok {
 		k.workloads[r.Workload] = nil
 		k.known[fleet.WorkloadAddr(r.Workload)] = true
+	}
+	if _, hook := r.Slot.Hook(); hook {
+		return
 	}
 	if n, ok := k.slots[r.Workload]; !ok || int(r.Slot) > n {
 		k.slots[r.Workload] = int(r.Slot)
@@ -209,7 +220,7 @@ func (k *catalog) spread(set map[fleet.Addr]bool, upward bool) {
 			if w == nil {
 				continue
 			}
-			a := fleet.WorkloadAddr(n)
+			a := k.addr(n)
 			if upward {
 				if !set[a] && slices.ContainsFunc(needs(w), func(b fleet.Addr) bool { return set[b] }) {
 					set[a], grown = true, true

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/stowage-run/stowage/fleet"
 )
 
 // body shows the attributes of an object: all of a new one, what differs of a changed one.
