@@ -93,32 +93,40 @@ func releaseOf(all []state.Release, n fleet.Release) *state.Release {
 }
 
 // lastGood is the last release before the current one that wants something else and whose plan ended well. One that wanted
-// nothing at all, as a destroy does, is not what anybody means by going back.
+// nothing at all, as a destroy does, is not what anybody means by going back. A rollback that was cut off is finished first: who
+// repeats the command means the same.
 func (c *alteration) lastGood(ctx context.Context, snap *state.Snapshot, releases []state.Release) (*state.Release, error) {
 	numbers := plan.Override(c.own.Fleet, snap, nil, c.now())
 	var now *fleet.Fleet
 	for i := len(releases) - 1; i >= 0; i-- {
 		r := &releases[i]
-		switch {
-		case r.Number > snap.Release:
-			continue
-		case r.Number == snap.Release:
-			now = numbers.On(&r.Fleet)
-			continue
-		case quarantinedIn(r, snap), len(r.Fleet.Workloads) == 0 || now != nil && !reconcile.Differs(*now, *numbers.On(&r.Fleet)):
+		if r.Number > snap.Release {
 			continue
 		}
-		p, err := state.LoadPlan(ctx, c.store, r.Plan)
+		result, err := c.resultOf(ctx, r)
 		switch {
-		case errors.Is(err, state.ErrNoRecord):
 		case err != nil:
 			return nil, err
-		case p.Result == state.PlanDone:
+		case r.Number == snap.Release && r.Why == "rollback" && (result == state.PlanRunning || result == state.PlanInterrupted):
+			return r, nil
+		case r.Number == snap.Release:
+			now = numbers.On(&r.Fleet)
+		case result != state.PlanDone, quarantinedIn(r, snap), len(r.Fleet.Workloads) == 0:
+		case now == nil || reconcile.Differs(*now, *numbers.On(&r.Fleet)):
 			return r, nil
 		}
 	}
 	return nil, diag.Diagnostic{Code: diag.CodeNoSuch, Summary: "There is no release to go back to",
 		Detail: "No release before the current one wanted something else and went well.", Remedy: "stowage history", Affected: "Nothing was changed."}
+}
+
+// resultOf is how a release's plan ended; empty where that is not recorded.
+func (c *alteration) resultOf(ctx context.Context, r *state.Release) (state.PlanResult, error) {
+	p, err := state.LoadPlan(ctx, c.store, r.Plan)
+	if errors.Is(err, state.ErrNoRecord) {
+		return "", nil
+	}
+	return p.Result, err
 }
 
 // quarantinedIn reports whether a release wants what has failed, or was cancelled, and would be refused.
