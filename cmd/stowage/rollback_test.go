@@ -28,7 +28,7 @@ func TestLastGood(t *testing.T) {
 		{"what was cut off is none", "a apply done\nb apply running\nc apply done", "", false, 1},
 		{"what was done in part is none", "a apply done\nb apply partly\nc apply done", "", false, 1},
 		{"a plan that is not recorded is none", "a apply done\nb apply -\nc apply done", "", false, 1},
-		{"what is quarantined is none", "a apply done\nb apply done\na cancel done\nc apply done", "b", false, 3},
+		{"what is quarantined is none", "a apply done\nb apply done\na cancel done", "b", false, 0},
 		{"after a destroy", "a apply done\nb apply done\n- destroy done", "", false, 2},
 		{"not to a destroy", "a apply done\n- destroy done\nb apply done", "", false, 1},
 		{"there and back", "a apply done\nb apply done\na rollback done", "", false, 2},
