@@ -97,6 +97,9 @@ func (r *run) runContainer(ctx context.Context, e providers.Engine, s *plan.Step
 	if err := e.Start(ctx, id); err != nil {
 		return id, err
 	}
+	if s.Ends {
+		return id, nil
+	}
 	return id, r.staysUp(ctx, e, s, id)
 }
 

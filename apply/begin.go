@@ -206,7 +206,7 @@ func missingSecrets(p *plan.Plan, v fleet.Vault) []string {
 		}
 	}
 	for _, w := range p.Desired.Workloads {
-		where := string(fleet.WorkloadAddr(w.Name))
+		where := string(w.Addr())
 		for k, t := range w.Spec.Env {
 			note(t, "env."+k, where)
 		}

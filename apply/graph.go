@@ -75,7 +75,7 @@ func laneOf(s *plan.Step) fleet.HostName {
 	switch s.Kind {
 	case plan.KindRecord:
 		return ""
-	case plan.KindGate:
+	case plan.KindGate, plan.KindComplete:
 		return gates
 	}
 	return s.Host

@@ -147,7 +147,8 @@ func seenRun(ctx context.Context, e providers.Engine, s *plan.Step) (sighting, e
 	if i.Fleet != want.Fleet || i.Replica != want.Replica || i.Generation != want.Generation || i.Revision != want.Revision {
 		return sighting{}, nil // a stranger's: repeating the Run says so
 	}
-	return sighting{done: c.Phase == fleet.PhaseRunning, id: c.ID}, nil
+	// What is to end may have done so, and is not started a second time.
+	return sighting{done: c.Phase == fleet.PhaseRunning || s.Ends && c.Phase != fleet.PhaseCreated, id: c.ID}, nil
 }
 
 // seenObject looks for a network or volume.

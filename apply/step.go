@@ -26,8 +26,11 @@ func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcom
 		}
 		return outcome{step: i, kind: EventDone}, -1
 	}
-	if s.Kind == plan.KindGate {
+	switch s.Kind {
+	case plan.KindGate:
 		return r.pass(ctx, i), -1
+	case plan.KindComplete:
+		return r.completes(ctx, i), -1
 	}
 	op, noted := r.opOf(i)
 	if !noted {
@@ -231,7 +234,7 @@ func (r *run) changes(s *plan.Step, id string) state.Changes {
 	rec := &s.Record
 	if rec.PutReplica != nil {
 		p := *rec.PutReplica
-		if p.Container == "" && (s.Kind == plan.KindRun || s.Kind == plan.KindGate) {
+		if p.Container == "" && (s.Kind == plan.KindRun || s.Kind == plan.KindGate || s.Kind == plan.KindComplete) {
 			p.Container = id
 		}
 		p.Changed = r.job.Now().UTC()
@@ -316,6 +319,9 @@ func (r *run) pursue(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
 func (r *run) confirm(ctx context.Context, s *plan.Step, id string) outcome {
 	if s.Kind != plan.KindRun && s.Kind != plan.KindStart {
 		return outcome{kind: EventDone}
+	}
+	if s.Ends {
+		return outcome{kind: EventDone, id: id}
 	}
 	e, err := r.engine(ctx, s.Host)
 	if err == nil {

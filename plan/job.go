@@ -41,7 +41,9 @@ func (w *work) wasJob() bool {
 }
 
 // ofReplicas reports whether an address is that of a workload or job, or of one of its slots.
-func ofReplicas(a fleet.Addr) bool { return a.Kind() == fleet.KindWorkload || a.Kind() == fleet.KindJob }
+func ofReplicas(a fleet.Addr) bool {
+	return a.Kind() == fleet.KindWorkload || a.Kind() == fleet.KindJob
+}
 
 // Completed returns the jobs of which every run has completed: they take up nothing, and have no place.
 func Completed(in Input) map[fleet.WorkloadName]bool {
@@ -132,6 +134,9 @@ func (m *maker) runReason(s *slot) string {
 	case h.Record != nil && !m.asNow(s, h.Record.Revision):
 		return m.delta(h.Record.Revision, s.work).reason
 	}
+	if h.Presence == Seen {
+		return "has failed before"
+	}
 	return "has not completed"
 }
 
@@ -209,6 +214,7 @@ func (m *maker) emitWait(s *slot, needs []int) {
 func (m *maker) block() {
 	var block func(w *work, why string)
 	block = func(w *work, why string) {
+		w.blocked = true
 		var held []fleet.Slot
 		for i := range w.slots {
 			s := &w.slots[i]
@@ -242,7 +248,6 @@ func (m *maker) block() {
 		}
 	}
 }
-
 
 // jobsReady returns the steps after which the jobs that w depends on have completed. That is no wish: what depends on a job does
 // not start before.

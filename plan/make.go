@@ -166,6 +166,7 @@ type work struct {
 	removed int   // stands for gone; -1: not made
 	emitted bool
 	waits   bool // what is not a canary waits for a promotion
+	blocked bool // it waits for a job that this plan does not run
 
 	most   int    // slots in one batch
 	starts int    // slots whose new container starts first

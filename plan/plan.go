@@ -167,7 +167,7 @@ const (
 	KindUpdate        Kind = "update"      // limits and restart policy
 	KindWriteFiles    Kind = "write-files" // the files named in Files, from Specs[Instance.Revision]
 	KindSignal        Kind = "signal"
-	KindGate          Kind = "gate"   // waits until what the Run or Start that it needs has brought up counts as healthy
+	KindGate          Kind = "gate"     // waits until what the Run or Start that it needs has brought up counts as healthy
 	KindComplete      Kind = "complete" // waits until the container of a job has ended, and tries again what fails
 	KindRecord        Kind = "record"   // Record alone
 )

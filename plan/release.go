@@ -41,7 +41,7 @@ func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, 
 
 // goesOut says what of a workload goes out with the plan, and which way leads back.
 func (m *maker) goesOut(w *work) Rollout {
-	if m.opt.Mode != Normal || !gated(w.want) || w.want.Job != nil {
+	if m.opt.Mode != Normal || !gated(w.want) || w.want.Job != nil || w.blocked {
 		return Rollout{}
 	}
 	rec, ok := m.snap.Rollouts[w.name]

@@ -152,7 +152,7 @@ func (m *maker) desired() {
 	d.Workloads, d.Outputs = nil, nil
 	for _, w := range m.works {
 		keep := w.want
-		if m.opt.Mode == RefreshOnly || !m.sel.object(w.addr) && !m.touched(w) {
+		if m.opt.Mode == RefreshOnly || w.blocked || !m.sel.object(w.addr) && !m.touched(w) {
 			keep = w.old
 		}
 		if keep != nil {

@@ -161,7 +161,9 @@ func (m *maker) decideSeen(s *slot) {
 	}
 	if !s.wanted() {
 		s.action, s.reason = Delete, m.unwantedReason(s)
-		m.look(s, "be removed")
+		if !s.work.wasJob() {
+			m.look(s, "be removed")
+		}
 		return
 	}
 	if s.place.Host != h.Host && !m.host(s.place.Host).known() {
