@@ -53,7 +53,7 @@ func (s *session) afterRollouts(ctx context.Context, p *plan.Plan, e errand, r *
 	}
 	view := newProgress(s, back, e.flags.asJSON)
 	report, err := s.pass(view.event).Apply(ctx, back, e.wanted.Vault, e.lock, reconcile.ApplyOptions{
-		Stop: s.stop, PerHost: e.flags.parallelism, AllowUnreachable: true, Trigger: "rollback"})
+		Stop: s.stop, PerHost: e.flags.parallelism, AllowUnreachable: true, Trigger: "taking back"})
 	view.close()
 	if report == nil {
 		return err
