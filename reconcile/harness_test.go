@@ -190,6 +190,10 @@ func (r *rig) problems(f *fleet.Fleet) []string {
 				bad("%s on %s: an orphan", c.Name, h.Name())
 			case rec.Container != c.ID || rec.Host != h.Name() || rec.Generation != c.Identity.Generation:
 				bad("%s on %s: the record says %+v", c.Name, h.Name(), rec)
+			case snap.Workloads[id.Workload].Job != nil:
+				if c.Phase != fleet.PhaseExited || !rec.Proven {
+					bad("%s on %s is %s, and recorded as completed: %v", c.Name, h.Name(), c.Phase, rec.Proven)
+				}
 			case c.Phase != fleet.PhaseRunning:
 				bad("%s on %s: %s", c.Name, h.Name(), c.Phase)
 			}

@@ -27,6 +27,12 @@ func question(in *plan.Input, frozen map[fleet.WorkloadName]bool, rebalance bool
 		bare.Workloads = nil
 		q.Fleet = &bare
 	}
+	done := plan.Completed(*in)
+	if len(done) > 0 {
+		bare := *q.Fleet
+		bare.Workloads = slices.DeleteFunc(slices.Clone(bare.Workloads), func(w fleet.Workload) bool { return done[w.Name] })
+		q.Fleet = &bare
+	}
 	for h, s := range view.Hosts {
 		if s.Observation != nil {
 			q.Hosts[h] = hostFacts(s.Observation, f)
@@ -41,6 +47,9 @@ func question(in *plan.Input, frozen map[fleet.WorkloadName]bool, rebalance bool
 	surging := plan.Surging(*in)
 	for i := range inv.Slots {
 		h := &inv.Slots[i]
+		if _, hook := h.Replica.Slot.Hook(); hook || done[h.Replica.Workload] {
+			continue // it takes up nothing, or not for long
+		}
 		if c, ok := l.current(h); ok {
 			c.NewPorts = surging[h.Replica]
 			q.Current[h.Replica] = c

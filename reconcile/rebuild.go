@@ -178,6 +178,7 @@ func (b *rebuilder) replicas(specs map[fleet.Revision]fleet.Spec) {
 	fresh.Replicas = map[fleet.ReplicaID]state.Replica{}
 	fresh.Intents = nil
 	used := map[fleet.Revision]bool{}
+	jobs := jobsOf(b.wanted)
 	inv := plan.Match(&fresh, b.view)
 	for _, h := range inv.Slots {
 		if h.Container == nil {
@@ -188,6 +189,7 @@ func (b *rebuilder) replicas(specs map[fleet.Revision]fleet.Spec) {
 			Replica: h.Replica, Generation: id.Generation, Host: h.Host, Container: h.Container.ID,
 			Revision: id.Revision, Release: id.Release, Changed: b.pass.Now().UTC(),
 		}
+		rec.Proven = jobs[h.Replica.Workload] && h.Container.Phase == fleet.PhaseExited && h.Container.ExitCode == 0
 		if s, ok := specs[id.Revision]; ok {
 			rec.HostPorts = h.HostPorts(&s)
 		} else if !slices.Contains(b.out.NoSpec, id.Revision) {

@@ -93,7 +93,7 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 	standing := schedule.Stand(question)
 	in.Assignment = standing.Assignment()
 	survival := make(chan *fleet.Survival)
-	go func() { survival <- surviving(standing, o.Mode) }() // it takes as long as the plan
+	go func() { survival <- surviving(standing, in.Desired, o.Mode) }() // it takes as long as the plan
 
 	pl, diags := plan.Make(*in)
 	in.Survival = <-survival
@@ -105,11 +105,11 @@ func (p *Pass) Plan(ctx context.Context, w Wanted, o Options) (*plan.Plan, error
 }
 
 // surviving says what the fleet survives, where that is asked.
-func surviving(s *schedule.Standing, m plan.Mode) *fleet.Survival {
+func surviving(s *schedule.Standing, f *fleet.Fleet, m plan.Mode) *fleet.Survival {
 	if m != "" && m != plan.Normal {
 		return nil
 	}
-	survival := s.Survival()
+	survival := withoutJobs(s.Survival(), f)
 	return &survival
 }
 
