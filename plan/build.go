@@ -52,7 +52,7 @@ func (m *maker) emit(w *work) {
 			m.emitCreate(s)
 		case s.action == Forget:
 			m.emitForget(s)
-		case s.action == "" && m.unproven(s):
+		case (s.action == "" || s.action == Adopt) && m.unproven(s):
 			m.emitProof(s)
 		case disrupts(s):
 			chain = append(chain, s)

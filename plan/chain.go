@@ -272,8 +272,13 @@ func (m *maker) emitGate(s *slot) int {
 // unproven reports whether a slot was brought up by a rollout that was cut off before it was seen to be healthy.
 func (m *maker) unproven(s *slot) bool {
 	rec, ok := m.snap.Rollouts[s.id.Workload]
-	return ok && rec.Under() && gated(s.work.want) && s.wanted() && s.have != nil && s.have.Presence == Seen && s.have.Recorded() &&
-		!s.have.Record.Proven && s.have.Record.Release >= rec.Release && s.have.Revision() == s.work.rev
+	if !ok || !rec.Under() || !gated(s.work.want) || !s.wanted() || s.have == nil || s.have.Presence != Seen || s.have.Revision() != s.work.rev {
+		return false
+	}
+	if !s.have.Recorded() {
+		return s.adopt && s.have.Container.Identity.Release >= rec.Release // the run was cut off before it was recorded
+	}
+	return !s.have.Record.Proven && s.have.Record.Release >= rec.Release
 }
 
 // emitProof makes the rest of a rollout wait for a slot that a run which was cut off has brought up.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/state"
 )
@@ -25,7 +27,7 @@ func (m *maker) resolveIntents() {
 			m.ops[c] = append(m.ops[c], x.Intent.Op)
 			continue
 		}
-		if m.halfway(x.Intent) {
+		if m.halfway(x.Intent) || m.spared(x.Intent) {
 			continue
 		}
 		if len(done) == 0 {
@@ -57,6 +59,16 @@ func (m *maker) halfway(in *state.Intent) bool {
 		}, s.gate)
 	}
 	return true
+}
+
+// spared reports whether an intent is to remove a container that is there, and that this plan leaves alone: it is all that names it.
+func (m *maker) spared(in *state.Intent) bool {
+	if in.Kind != string(KindRemove) {
+		return false
+	}
+	return slices.ContainsFunc(m.in.Inventory.Leftovers, func(l Leftover) bool {
+		return l.Host == in.Host && l.Container.Name == in.Object && !m.removes(m.slotOf(l.Container.Identity.Replica))
+	})
 }
 
 // intentsAStep is how many intents one step drops: it is one transaction, which holds state.MaxTxnOps changes.
