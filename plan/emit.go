@@ -18,6 +18,9 @@ func (m *maker) step(s *slot, st Step, needs ...int) int {
 	if s.gate >= 0 && len(s.steps) <= 1 {
 		m.need(n, s.gate)
 	}
+	if st.Kind != KindRecord && !s.isHook() {
+		m.need(n, s.work.pre)
+	}
 	s.steps = append(s.steps, n)
 	return n
 }
@@ -234,7 +237,7 @@ func (m *maker) emitDelta(s *slot, d *delta, do func(Step)) {
 }
 
 // emitLeftovers removes containers of ours that have no place, each after its slot is up: the one that has the
-// place may not have been proven yet.
+// place may not have been proven yet. What is later than the one that has the place goes first.
 func (m *maker) emitLeftovers() {
 	for i := range m.in.Inventory.Leftovers {
 		l := &m.in.Inventory.Leftovers[i]
@@ -253,7 +256,11 @@ func (m *maker) emitLeftovers() {
 		first := len(m.list)
 		m.emitStop(gone, l.Host, l.Container)
 		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
-		m.prefer(safety, first, s.end)
+		if s.adopt && s.gate >= 0 && id.Generation > s.have.Container.Identity.Generation {
+			m.need(s.gate, m.last(gone)) // it has lost its slot, and its record until it is gone: see Settle
+		} else {
+			m.prefer(safety, first, s.end)
+		}
 		m.noteUsed(s, id.Generation, first)
 		m.plan.Changes = append(m.plan.Changes, Change{
 			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps, Leftover: true,

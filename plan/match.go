@@ -91,7 +91,7 @@ type Leftover struct {
 type Interrupted struct {
 	Intent    *state.Intent
 	Known     bool             // its host answered: the observation tells how it ended
-	Container *fleet.Container // that the intent made; nil: none is there
+	Container *fleet.Container // that the intent made, or that stays after all: see Settle; nil: none is there
 }
 
 // Inventory is the observed fleet set against the recorded one.
@@ -121,11 +121,7 @@ func Match(s *state.Snapshot, v fleet.View) Inventory {
 	m.observe()
 	m.intents()
 	slices.SortFunc(m.inv.Slots, func(a, b Holding) int { return a.Replica.Compare(b.Replica) })
-	slices.SortFunc(m.inv.Leftovers, func(a, b Leftover) int {
-		return cmp.Or(a.Container.Identity.Replica.Compare(b.Container.Identity.Replica),
-			cmp.Compare(a.Container.Identity.Generation, b.Container.Identity.Generation),
-			cmp.Compare(a.Host, b.Host), cmp.Compare(a.Container.ID, b.Container.ID))
-	})
+	slices.SortFunc(m.inv.Leftovers, compareLeftovers)
 	m.problems()
 	return m.inv
 }

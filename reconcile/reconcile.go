@@ -147,7 +147,8 @@ func (p *Pass) weigh(ctx context.Context, w Wanted, o Options) (*plan.Input, sch
 		return nil, none, err
 	}
 	pinned, held, waiting := plan.Hold(pinned, snap, o.Force)
-	pinned = numbers.On(pinned)                                                          // also where what is wanted gave way to what was good
+	pinned = numbers.On(pinned) // also where what is wanted gave way to what was good
+	inventory.Settle(pinned, snap)
 	held = slices.DeleteFunc(held, func(h plan.Held) bool { return frozen[h.Workload] }) // the plan is about others
 	maps.Copy(frozen, waiting)
 	in := plan.Input{
