@@ -98,6 +98,25 @@ type Engine interface {
 	// emit in order, from one goroutine; an error of emit ends the stream and is returned. ErrNotFound.
 	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
 
+	// Events streams what happens to a fleet's containers, until ctx ends, emit returns an error (which is returned as it is), or
+	// the stream is lost. It never ends with nil. Events come in the engine's order, from one goroutine, beginning with exactly
+	// one EventGap or EventResumed, which comes once the engine listens: what happens after it is told.
+	//
+	// The same event may come again, above all after a stream was resumed. With q.Since the cursor of an event, the stream
+	// tells of all that came after that one, unless it begins with a gap. It does so whenever the engine cannot prove that its
+	// memory reaches back to the cursor: without one, with one of another engine, when the engine was started anew, when too
+	// much happened meanwhile (Docker keeps 256 events, those of strangers and of its own health checks among them), or when
+	// the host's clock was set back. A gap also comes later, where emit is so slow that more waits for it than is kept: it
+	// should only take note.
+	//
+	// What cannot be known: whether an engine drops events of a stream that stands (Docker does, where a reader that lags
+	// leaves 1024 of them waiting for 100 ms). Changes to networks, volumes and images are not told, since engines do not say
+	// whose they are. So a host has to be looked at as a whole from time to time however well its stream goes.
+	//
+	// ErrUnreachable: the stream was lost: the host within 15 seconds, an engine that ended at once. ErrSilent: the engine was
+	// asked after a silence of q.Silence and did not answer within ten seconds. Nothing is retried here.
+	Events(ctx context.Context, q EventQuery, emit func(fleet.Event) error) error
+
 	// Exec runs a command in a running container and returns its exit status. ErrNotRunning, ErrNotFound.
 	// A status is returned only with a nil error.
 	Exec(ctx context.Context, id string, x ExecRequest) (status int, err error)
@@ -122,6 +141,18 @@ type Query struct {
 	Fleet  fleet.ID
 	Images []string // references to look up; those that are not there are left out of the answer
 }
+
+// EventQuery says which events to stream.
+type EventQuery struct {
+	Fleet fleet.ID // what happens to containers of others is not told
+	Since string   // the Cursor of the last event that was dealt with; empty: from now on
+	// Silence is how long nothing may come before the engine is asked whether it still answers. 0: DefaultSilence.
+	Silence time.Duration
+}
+
+// DefaultSilence lets an engine that hangs be found in half a minute, at three small requests a minute for a host on which
+// nothing happens.
+const DefaultSilence = 20 * time.Second
 
 // PullRequest asks for one image.
 type PullRequest struct {

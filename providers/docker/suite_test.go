@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/internal/testfleet"
 	"github.com/stowage-run/stowage/providers"
@@ -48,10 +50,20 @@ func (l *lab) hosts(t *testing.T) (with, without *testfleet.Host) {
 	return with, without
 }
 
+// wrap puts something around a connection.
+type wrap func(remote.Conn) remote.Conn
+
+func wrapped(c remote.Conn, wraps []wrap) remote.Conn {
+	for _, w := range wraps {
+		c = w(c)
+	}
+	return c
+}
+
 // overSocket connects to a host's engine as to this machine's.
-func overSocket(t *testing.T, h *testfleet.Host) *docker.Engine {
+func overSocket(t *testing.T, h *testfleet.Host, wraps ...wrap) *docker.Engine {
 	t.Helper()
-	return engine(t, &inside{local.New(h.Name), h}, h.Socket)
+	return engine(t, wrapped(&inside{local.New(h.Name), h}, wraps), h.Socket)
 }
 
 // inside is the connection to this machine as a process on the host has it: the host's network is its own.
@@ -82,7 +94,7 @@ func engine(t *testing.T, c remote.Conn, socket string) *docker.Engine {
 }
 
 // overSSH connects to a host's engine over SSH.
-func overSSH(t *testing.T, h *testfleet.Host) *docker.Engine {
+func overSSH(t *testing.T, h *testfleet.Host, wraps ...wrap) *docker.Engine {
 	t.Helper()
 	f := shared.Fleet(t)
 	conn, err := ssh.Dial(t.Context(), ssh.Config{
@@ -92,18 +104,31 @@ func overSSH(t *testing.T, h *testfleet.Host) *docker.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine(t, conn, "")
+	return engine(t, wrapped(conn, wraps), "")
 }
 
 func TestEngine(t *testing.T) {
-	for name, connect := range map[string]func(*testing.T, *testfleet.Host) *docker.Engine{
+	for name, connect := range map[string]func(*testing.T, *testfleet.Host, ...wrap) *docker.Engine{
 		"socket": overSocket, "ssh": overSSH,
 	} {
 		t.Run(name, func(t *testing.T) {
 			with, without := shared.hosts(t)
 			providertest.Run(t, func(t *testing.T) providertest.Subject {
+				var cuts *cuttable
+				e := connect(t, with, func(c remote.Conn) remote.Conn {
+					cuts = &cuttable{Conn: c}
+					return cuts
+				})
 				return providertest.Subject{
-					Engine: connect(t, with), Other: connect(t, without), Image: shared.image,
+					Engine: e, Other: connect(t, without), Image: shared.image,
+					CutEvents: func(*testing.T) { cuts.cut() },
+					RestartEngine: func(ctx context.Context) error {
+						if err := with.KillEngine(ctx); err != nil {
+							return err
+						}
+						return with.StartEngine(ctx)
+					},
+					Leaves: []goleak.Option{goleak.IgnoreAnyFunction("github.com/stowage-run/stowage/internal/testfleet.startOwned.func1")},
 					Pause: func(ctx context.Context, id string) error {
 						return with.API().ContainerPause(ctx, id)
 					},

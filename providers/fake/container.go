@@ -86,6 +86,7 @@ func (h *Host) start(c *container) error {
 	c.seen.Phase = fleet.PhaseRunning
 	c.seen.Started = h.world.Now()
 	c.seen.ExitCode, c.seen.Error, c.seen.OOMKilled = 0, "", false
+	h.happened(c, fleet.EventStart)
 	if o := h.run(c, ""); o.Exited {
 		h.exit(c, o.Status)
 	}
@@ -115,6 +116,7 @@ func every(bind string) bool { return bind == "" || bind == "0.0.0.0" || bind ==
 // that ends when it is started ends again.
 func (h *Host) exit(c *container, status int) {
 	c.seen.Phase, c.seen.ExitCode = fleet.PhaseExited, status
+	h.died(c, status)
 	c.hangUp()
 	again := c.seen.Restart == fleet.RestartAlways || c.seen.Restart == fleet.RestartOnFailure && status != 0
 	if again && !c.stopped {
@@ -169,6 +171,7 @@ func (h *Host) signal(c *container, signal string) {
 // stop gives the signal and kills what does not end by it.
 func (h *Host) stop(c *container, signal string) {
 	c.stopped = true
+	defer h.happened(c, fleet.EventStop)
 	if c.seen.Phase == fleet.PhaseRestarting {
 		c.seen.Phase = fleet.PhaseExited
 		c.wake()

@@ -34,6 +34,15 @@ func (h *Host) Crash(name string, status int) {
 	h.change(name, func(c *container) { h.crash(c, status) })
 }
 
+// OOM ends a container's process as the kernel does for want of memory; its restart policy applies at once.
+func (h *Host) OOM(name string) {
+	h.change(name, func(c *container) {
+		c.seen.OOMKilled = true
+		h.happened(c, fleet.EventOOM)
+		h.crash(c, 137)
+	})
+}
+
 // Start starts a container; what keeps it from starting is in its Error.
 func (h *Host) Start(name string) {
 	h.change(name, func(c *container) {
@@ -47,7 +56,10 @@ func (h *Host) Start(name string) {
 
 // Pause freezes a running container.
 func (h *Host) Pause(name string) {
-	h.change(name, func(c *container) { c.seen.Phase = fleet.PhasePaused })
+	h.change(name, func(c *container) {
+		c.seen.Phase = fleet.PhasePaused
+		h.happened(c, fleet.EventPause)
+	})
 }
 
 // Rename gives a container another name, which must be free.
@@ -61,7 +73,10 @@ func (h *Host) Rename(name, to string) {
 
 // Update changes limits and restart policy as `docker update` does.
 func (h *Host) Update(name string, l fleet.Limits, r fleet.Restart) {
-	h.change(name, func(c *container) { c.seen.Limits, c.seen.Restart = l, r })
+	h.change(name, func(c *container) {
+		c.seen.Limits, c.seen.Restart = l, r
+		h.happened(c, fleet.EventUpdate)
+	})
 }
 
 // Connect attaches a container to a network, which is made where there is none.
@@ -86,7 +101,12 @@ func (h *Host) Remove(name string) {
 
 // SetHealth makes the engine's health check say something: "", "starting", "healthy", "unhealthy".
 func (h *Host) SetHealth(name, health string) {
-	h.change(name, func(c *container) { c.seen.Health = health })
+	h.change(name, func(c *container) {
+		if c.seen.Health != health {
+			c.seen.Health = health
+			h.happened(c, fleet.EventHealth, func(ev *fleet.Event) { ev.Health = health })
+		}
+	})
 }
 
 // Print adds lines to a container's standard output.
@@ -113,10 +133,11 @@ func (h *Host) RemoveNetwork(name string) {
 }
 
 // Reboot ends every container and starts again those that the engine starts at boot: what ran and has
-// a policy of always, or of on-failure, in the order of their names.
+// a policy of always, or of on-failure, in the order of their names. The engine forgets its events.
 func (h *Host) Reboot() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.restartEngine()
 	var again []*container
 	for _, c := range h.containers {
 		if !c.live() {

@@ -79,6 +79,7 @@ func (e *engine) Close() error {
 	defer e.host.mu.Unlock()
 	e.closed = true
 	e.host.cut(e, errClosed)
+	e.host.journal.wake()
 	for _, c := range e.host.containers {
 		c.wake() // ends the streams that follow its log
 	}
@@ -280,9 +281,10 @@ func (e *engine) Remove(ctx context.Context, id string) error {
 }
 
 func (e *engine) Unpause(ctx context.Context, id string) error {
-	return e.there(ctx, OpUnpause, id, func(_ *Host, c *container) error {
+	return e.there(ctx, OpUnpause, id, func(h *Host, c *container) error {
 		if c.seen.Phase == fleet.PhasePaused {
 			c.seen.Phase = fleet.PhaseRunning
+			h.happened(c, fleet.EventUnpause)
 		}
 		return nil
 	})
@@ -299,6 +301,7 @@ func (h *Host) rename(c *container, name string) error {
 	delete(h.names, c.seen.Name)
 	h.names[name] = c
 	c.seen.Name = name
+	h.happened(c, fleet.EventRename)
 	return nil
 }
 
@@ -322,8 +325,9 @@ func (e *engine) Disconnect(ctx context.Context, id, network string) error {
 }
 
 func (e *engine) Update(ctx context.Context, id string, l fleet.Limits, r fleet.Restart) error {
-	return e.there(ctx, OpUpdate, id, func(_ *Host, c *container) error {
+	return e.there(ctx, OpUpdate, id, func(h *Host, c *container) error {
 		c.seen.Limits, c.seen.Restart = l, cmp.Or(r, fleet.RestartNo)
+		h.happened(c, fleet.EventUpdate)
 		return nil
 	})
 }

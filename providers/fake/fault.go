@@ -39,13 +39,14 @@ const (
 	OpLogs          Op = "logs"
 	OpExec          Op = "exec"
 	OpDial          Op = "dial"
+	OpEvents        Op = "events"
 	OpDigest        Op = "digest"
 )
 
 // Mutates reports whether the call changes a host.
 func (o Op) Mutates() bool {
 	switch o {
-	case OpConnect, OpObserve, OpInspect, OpFindName, OpExport, OpLogs, OpDial, OpDigest:
+	case OpConnect, OpObserve, OpInspect, OpFindName, OpExport, OpLogs, OpDial, OpEvents, OpDigest:
 		return false
 	}
 	return true

@@ -22,6 +22,8 @@ type Host struct {
 	down, full bool
 	mortal     bool // containers of its end by themselves
 	conn       *engine
+	journal    journal
+	cuts       int                   // how often the streams of events were cut
 	containers map[string]*container // by id
 	names      map[string]*container
 	made       map[string]int // containers made so far, by name: ids follow from it
@@ -50,6 +52,7 @@ func newHost(w *World, name fleet.HostName) *Host {
 			ID: hash("engine", string(name)), Kind: "fake", Version: "1.0", API: "1.0", OS: "linux", Arch: "amd64",
 			Capacity: fleet.Resources{CPU: 64 * fleet.Core, Memory: 256 * fleet.GiB},
 		},
+		journal:    newJournal(),
 		containers: map[string]*container{},
 		names:      map[string]*container{},
 		made:       map[string]int{},
@@ -67,7 +70,7 @@ func newHost(w *World, name fleet.HostName) *Host {
 // Name returns the name that the host was made under.
 func (h *Host) Name() fleet.HostName { return h.name }
 
-// SetDown makes the host unreachable, which cuts the streams that were opened with Dial, or reachable again. Its containers
+// SetDown makes the host unreachable, which cuts the streams that were opened with Dial and those of events, or reachable again. Its containers
 // are not touched.
 func (h *Host) SetDown(down bool) {
 	h.mu.Lock()
@@ -75,6 +78,7 @@ func (h *Host) SetDown(down bool) {
 	h.down = down
 	if down {
 		h.cut(nil, errors.New("the host is down"))
+		h.journal.wake() // ends the streams of events
 	}
 }
 
@@ -173,10 +177,15 @@ func (h *Host) add(name string, labels map[string]string) *container {
 	}
 	h.containers[c.seen.ID] = c
 	h.names[name] = c
+	h.happened(c, fleet.EventCreate)
 	return c
 }
 
 func (h *Host) drop(c *container) {
+	if c.seen.Phase == fleet.PhaseRunning || c.seen.Phase == fleet.PhasePaused {
+		h.died(c, 137)
+	}
+	h.happened(c, fleet.EventDestroy)
 	delete(h.containers, c.seen.ID)
 	delete(h.names, c.seen.Name)
 	c.gone = true

@@ -31,6 +31,11 @@ func TestEngine(t *testing.T) {
 				h.Pause(id)
 				return nil
 			},
+			CutEvents: func(*testing.T) { h.CutEvents() },
+			RestartEngine: func(context.Context) error {
+				h.RestartEngine()
+				return nil
+			},
 		}
 	})
 }

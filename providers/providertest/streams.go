@@ -161,6 +161,9 @@ func testCancelled(t *testing.T, b *bench) {
 		"observe": func() error { _, err := b.Engine.Observe(ctx, providers.Query{}); return err },
 		"inspect": func() error { _, err := b.Engine.Inspect(ctx, id); return err },
 		"find":    func() error { _, err := b.Engine.FindName(ctx, "x"); return err },
+		"events": func() error {
+			return b.Engine.Events(ctx, providers.EventQuery{Fleet: b.fleet}, func(fleet.Event) error { return nil })
+		},
 		"logs": func() error {
 			return b.Engine.Logs(ctx, id, providers.LogOptions{}, func(providers.LogLine) error { return nil })
 		},

@@ -25,6 +25,12 @@ type Subject struct {
 	Other providers.Engine
 	// Pause freezes a running container.
 	Pause func(ctx context.Context, id string) error
+	// CutEvents breaks the open streams of events, and nothing that comes after.
+	CutEvents func(t *testing.T)
+	// RestartEngine ends the engine and starts it anew. Whether containers run on is the engine's business.
+	RestartEngine func(ctx context.Context) error
+	// Leaves are goroutines that RestartEngine leaves, for the engine and not for us.
+	Leaves []goleak.Option
 }
 
 // Run runs the suite on one engine. It closes both engines and looks for goroutines that they leave. newSubject is called once.
@@ -66,8 +72,12 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"dial on several networks", testDialNetworks},
 		{"dial the host's network", testDialHostNetwork},
 		{"dial after a restart", testDialRestarted},
+		{"events", testEvents},
+		{"events end", testEventsEnd},
+		{"events go on", testEventsResume},
 		{"cancelled", testCancelled},
 		{"many at once", testMany},
+		{"events are lost", testEventsGap}, // last: it starts the engine anew
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newBench(t, s)) })
 	}
@@ -81,7 +91,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 			t.Error("a closed engine observes")
 		}
 		ok(t, "close the other engine", s.Other.Close())
-		if err := goleak.Find(before); err != nil {
+		if err := goleak.Find(append(s.Leaves, before)...); err != nil {
 			t.Error(err)
 		}
 	})
