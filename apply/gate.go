@@ -219,7 +219,7 @@ func (r *run) takeBack(ctx context.Context, s *plan.Step, id string) {
 		heirs = append(heirs, r.heirs[n]...)
 	}
 	replica, ok := s.Addr.Replica()
-	old := r.snap.Replicas[replica]
+	old := r.held(replica)
 	if len(heirs) == 0 || !ok || old.Container == "" {
 		return
 	}

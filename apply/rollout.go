@@ -121,6 +121,10 @@ func (r *run) endRollouts(c *state.Changes, rep *Report) {
 // whenDone is what a rollout is when all of its steps are done.
 func whenDone(p *plan.Rollout) state.RolloutStatus {
 	switch {
+	case p.Partial && p.Back:
+		return state.RolloutBack
+	case p.Partial:
+		return state.RolloutRunning
 	case p.Back:
 		return state.RolloutTaken
 	case p.Canaries:

@@ -71,8 +71,9 @@ type run struct {
 	emitting chan struct{} // held by who tells the observer; no mutex, so that synctest sees who waits for it
 
 	mu       sync.Mutex
-	lost     map[fleet.HostName]error // hosts that no longer answer
-	made     map[int]string           // by step: the container that a Run has made
+	lost     map[fleet.HostName]error          // hosts that no longer answer
+	made     map[int]string                    // by step: the container that a Run has made
+	found    map[fleet.ReplicaID]state.Replica // what steps have found in slots, and recorded
 	rollouts map[fleet.WorkloadName]*rollout
 }
 
@@ -83,6 +84,8 @@ type outcome struct {
 	err  error
 	id   string // of the container
 	open bool   // the intent stays
+
+	discarded bool // the container was made, does not run, and is gone again
 }
 
 // Run carries out the plan. An error means that nothing was changed on any host, or that what came of the plan
@@ -100,7 +103,7 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 
 		emitting: make(chan struct{}, 1),
 
-		made: map[int]string{}, rollouts: map[fleet.WorkloadName]*rollout{},
+		made: map[int]string{}, found: map[fleet.ReplicaID]state.Replica{}, rollouts: map[fleet.WorkloadName]*rollout{},
 	}
 	maps.Copy(r.lost, job.Unreachable)
 	r.heirs, r.ops = heirs(job.Plan.Steps), make([]fleet.OpID, len(job.Plan.Steps))

@@ -124,7 +124,7 @@ func (r *run) discard(ctx context.Context, s *plan.Step, o *outcome) {
 	if err == nil {
 		err = e.Remove(ctx, o.id)
 	}
-	o.id, o.open = "", err != nil
+	o.id, o.open, o.discarded = "", err != nil, err == nil
 	if err != nil {
 		o.err = errors.Join(o.err, fmt.Errorf("remove it again: %w", err))
 	}
@@ -137,6 +137,10 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID, next int) ou
 	switch {
 	case o.kind == EventUnknown || o.open:
 		return o
+	case o.discarded: // its number was used, and the record of the one that stays says so
+		old := r.held(s.Instance.Replica)
+		old.Last = max(old.Last, s.Instance.Generation)
+		c.PutReplica(old)
 	case o.kind == EventDone, s.Kind == plan.KindRun && o.id != "":
 		// A container that was made and does not run is recorded too: nothing of ours stands anywhere
 		// without a record, and its output says what is wrong.
@@ -183,7 +187,7 @@ func (r *run) bequeath(c *state.Changes, s *plan.Step) {
 	if s.Kind != plan.KindRun {
 		return
 	}
-	old := r.snap.Replicas[s.Instance.Replica]
+	old := r.held(s.Instance.Replica)
 	if old.Container == "" || old.Host == s.Host || !r.silent(old.Host) {
 		return
 	}
@@ -228,6 +232,22 @@ func object(s *plan.Step) string {
 	return ""
 }
 
+// held is the record of what filled a slot before any Run of this plan: as it was, or as a step has found it.
+func (r *run) held(id fleet.ReplicaID) state.Replica {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found, ok := r.found[id]; ok {
+		return found
+	}
+	return r.snap.Replicas[id]
+}
+
+func (r *run) hold(rec state.Replica) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.found[rec.Replica] = rec
+}
+
 // changes is what a finished step changes in the record. id is the container that a Run made.
 func (r *run) changes(s *plan.Step, id string) state.Changes {
 	var c state.Changes
@@ -239,6 +259,9 @@ func (r *run) changes(s *plan.Step, id string) state.Changes {
 		}
 		p.Changed = r.job.Now().UTC()
 		c.PutReplica(p)
+		if s.Kind == plan.KindRecord {
+			r.hold(p)
+		}
 	}
 	if rec.DeleteReplica != nil {
 		c.DeleteReplica(*rec.DeleteReplica)

@@ -262,6 +262,7 @@ type Rollout struct {
 	Goes     bool `json:"goes,omitempty"`     // on with one that was begun before
 	Back     bool `json:"back,omitempty"`     // it is the way back of one that failed
 	Canaries bool `json:"canaries,omitempty"` // it ends with these, and waits for a promotion
+	Partial  bool `json:"partial,omitempty"`  // the plan leaves some of its replicas alone, so that it goes on after it
 }
 
 // Held is a workload that is left at what it was, or half way, although something else is wanted: the revision that is wanted has

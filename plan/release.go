@@ -45,7 +45,7 @@ func (m *maker) goesOut(w *work) Rollout {
 		return Rollout{}
 	}
 	rec, ok := m.snap.Rollouts[w.name]
-	r := Rollout{To: w.rev, OnFailure: w.want.Update.OnFailure, Canaries: w.waits}
+	r := Rollout{To: w.rev, OnFailure: w.want.Update.OnFailure, Canaries: w.waits, Partial: w.partial()}
 	switch {
 	case ok && rec.Status == state.RolloutBack && rec.Good != nil && rec.Good.Spec.Digest() == w.rev:
 		r.Back, r.Goes = true, true
@@ -64,6 +64,16 @@ func (m *maker) goesOut(w *work) Rollout {
 		}
 	}
 	return r
+}
+
+// partial reports whether a replica is to change, and not by this plan: it was not asked for, or its host is silent.
+func (w *work) partial() bool {
+	for i := range w.slots {
+		if s := &w.slots[i]; s.left && s.wanted() && !s.waits && (s.have == nil || s.have.Revision() != w.rev) {
+			return true
+		}
+	}
+	return false
 }
 
 // promoted reports whether an update with canaries may go on beyond them.
@@ -97,7 +107,7 @@ func (m *maker) canaries(w *work, chain []*slot) []*slot {
 		} else if have < w.want.Update.Canary {
 			now, have = append(now, s), have+1
 		} else {
-			s.left, s.action, w.waits = true, "", true
+			s.left, s.waits, s.action, w.waits = true, true, "", true
 		}
 	}
 	return now

@@ -24,6 +24,7 @@ type slot struct {
 	beside bool // its new container starts before the old one stops
 	adopt  bool // what fills it has to be recorded first
 	left   bool // it is not ours to change in this plan: not selected, or its host is silent
+	waits  bool // it is left for a promotion
 
 	gate  int // the step that records it; -1: none
 	end   int // the step after which it is up; -1: it is, or will not be
