@@ -61,6 +61,10 @@ func (r *run) completes(ctx context.Context, i int) outcome {
 		c.since = c.since.Add(-max(0, r.job.Now().Sub(c.begun))) // a run goes on while nobody waits for it
 	}
 	o := outcome{step: i, kind: EventDone, id: c.id}
+	if isHook(s) {
+		c.hook(ctx, &o)
+		return o
+	}
 	if o.err = c.wait(ctx); o.err == nil {
 		o.err = r.write.Commit(context.WithoutCancel(ctx), r.changes(s, c.id))
 	}

@@ -17,6 +17,7 @@ const (
 	EventProgress EventKind = "progress" // Event.Bytes of Event.Total have come; at most 10 a second and step
 	EventStill    EventKind = "still"    // every 10 s of a step that lasts
 	EventRetry    EventKind = "retry"    // Event.Err is why
+	EventOutput   EventKind = "output"   // Event.Text is a line that a hook has written; untrusted text
 	EventDone     EventKind = "done"
 	EventFailed   EventKind = "failed"  // Event.Err is why
 	EventUnknown  EventKind = "unknown" // nobody knows whether it took effect; the intent stays
@@ -36,6 +37,7 @@ type Event struct {
 	Bytes   int64
 	Total   int64 // 0: not known
 	Err     error
+	Text    string
 	Because Because
 }
 

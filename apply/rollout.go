@@ -27,6 +27,11 @@ func (r *run) addRollouts(c *state.Changes) {
 			Workload: ro.Workload, Release: r.job.Plan.Release, To: ro.To, Status: state.RolloutRunning, Started: now,
 			Good: ro.Good, GoodRelease: ro.GoodRelease,
 		}
+		for k := range r.job.Plan.Desired.Workloads {
+			if w := &r.job.Plan.Desired.Workloads[k]; w.Name == ro.Workload && w.Hook(fleet.HookOnFailure) != nil {
+				rec.New = w
+			}
+		}
 		if old, ok := r.snap.Rollouts[ro.Workload]; ok && ro.Goes {
 			rec = old
 		}
@@ -65,14 +70,17 @@ func (r *run) fails(ctx context.Context, s *plan.Step, o *outcome) {
 	first := ro.failed == nil
 	if first {
 		ro.failed = o.err
-		ro.Status, ro.Why, ro.Changed = afterFailure(ro), fmt.Sprintf("%s: %v", s.Addr, o.err), r.job.Now().UTC()
+		ro.Status, ro.Why, ro.Changed, ro.Failed = afterFailure(ro), fmt.Sprintf("%s: %v", s.Addr, o.err), r.job.Now().UTC(), true
+	}
+	var c state.Changes
+	if first && r.changedNothing(s, ro) {
+		r.unmade(&c, ro)
 	}
 	rec := ro.Rollout
 	r.mu.Unlock()
 	if !first {
 		return
 	}
-	var c state.Changes
 	c.PutRollout(rec)
 	if err := r.write.Commit(ctx, c); err != nil {
 		o.err = errors.Join(o.err, fmt.Errorf("record that the rollout of %s has failed: %w", ro.Workload, err))
@@ -110,7 +118,7 @@ func (r *run) endRollouts(c *state.Changes, rep *Report) {
 			ro.Status = whenDone(ro.plan)
 			ro.Changed = r.job.Now().UTC()
 			if ro.Status == state.RolloutDone {
-				ro.Good, ro.GoodRelease = nil, 0
+				ro.Good, ro.GoodRelease, ro.New, ro.Ran = nil, 0, nil, nil
 			}
 			c.PutRollout(ro.Rollout)
 		}

@@ -111,8 +111,12 @@ func (r *run) call(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
 		r.emit(EventRetry, s.ID, func(e *Event) { e.Err = o.err })
 		o.kind, o.err = EventDone, nil
 	}
-	if o.kind == EventFailed && o.id != "" && len(r.heirs[s.ID]) > 0 {
+	if o.kind == EventFailed && o.id != "" && (len(r.heirs[s.ID]) > 0 || isHook(s)) {
 		r.discard(ctx, s, &o)
+	}
+	if o.kind == EventFailed && s.Lenient && !o.open && ctx.Err() == nil {
+		r.emit(EventRetry, s.ID, func(e *Event) { e.Err = o.err })
+		o.kind, o.err = EventDone, nil
 	}
 	return o
 }

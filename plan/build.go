@@ -38,6 +38,9 @@ func (m *maker) emit(w *work) {
 	for _, d := range w.needs {
 		m.emit(d)
 	}
+	goes := m.goesOut(w)
+	m.emitFailed(w, goes)
+	m.emitBefore(w, goes)
 	var chain []*slot
 	for i := range w.slots {
 		s := &w.slots[i]
@@ -66,6 +69,7 @@ func (m *maker) emit(w *work) {
 	} else {
 		w.ready = append(w.ready, w.before...)
 	}
+	m.emitAfter(w, goes)
 }
 
 // disrupts reports whether the change takes a replica down for a while, or has it reload.

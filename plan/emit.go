@@ -18,6 +18,9 @@ func (m *maker) step(s *slot, st Step, needs ...int) int {
 	if s.gate >= 0 && len(s.steps) <= 1 {
 		m.need(n, s.gate)
 	}
+	if st.Kind != KindRecord && !s.isHook() {
+		m.need(n, s.work.pre)
+	}
 	s.steps = append(s.steps, n)
 	return n
 }

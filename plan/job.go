@@ -25,6 +25,9 @@ type Complete struct {
 	Retries int           `json:"retries,omitempty"` // runs beyond the first, all in all
 	Grace   time.Duration `json:"grace,omitempty"`   // between signal and kill of a run that takes too long
 
+	// Hook says that it is the container of a hook, which is removed when it has ended, however it did.
+	Hook fleet.HookKind `json:"hook,omitempty"`
+
 	// What is recorded of a container that is there already.
 	Failed  int       `json:"failed,omitempty"`
 	Counted time.Time `json:"counted,omitzero"`

@@ -112,6 +112,8 @@ type maker struct {
 	waits     map[fleet.ReplicaID]bool   // without a place; what stands of it is left alone
 	displaced map[fleet.ReplicaID]string // likewise, but it has to make room: why
 
+	hooks map[fleet.Revision]fleet.Spec // of the hooks that steps run
+
 	builder
 }
 
@@ -167,6 +169,9 @@ type work struct {
 	emitted bool
 	waits   bool // what is not a canary waits for a promotion
 	blocked bool // it waits for a job that this plan does not run
+
+	pre    int      // what every change of it waits for: a hook; -1: nothing
+	hooked []string // its hooks, and where each runs
 
 	most   int    // slots in one batch
 	starts int    // slots whose new container starts first
@@ -286,7 +291,7 @@ func (m *maker) workloads() {
 func (m *maker) work(n fleet.WorkloadName) *work {
 	w := m.byName[n]
 	if w == nil {
-		w = &work{name: n, addr: fleet.WorkloadAddr(n), barrier: -1, last: -1, removed: -1}
+		w = &work{name: n, addr: fleet.WorkloadAddr(n), barrier: -1, last: -1, removed: -1, pre: -1}
 		m.byName[n] = w
 		m.works = append(m.works, w)
 	}

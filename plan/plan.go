@@ -192,6 +192,7 @@ type Step struct {
 	Gate      *Gate           `json:"gate,omitempty"`
 	Complete  *Complete       `json:"complete,omitempty"`
 	Ends      bool            `json:"ends,omitempty"`    // of Run: the container is to end by itself, and a Complete looks how
+	Lenient   bool            `json:"lenient,omitempty"` // of the Run and the Complete of a hook: what fails is reported, and the rest goes on
 	Signal    string          `json:"signal,omitempty"`  // of Signal; Stop uses the container's own
 	Timeout   time.Duration   `json:"timeout,omitempty"` // of Stop: between signal and kill
 

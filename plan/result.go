@@ -40,7 +40,7 @@ func (m *maker) changes(final []int) {
 }
 
 func (m *maker) change(s *slot) Change {
-	c := Change{Addr: s.addr(), Action: s.action, Reason: s.reason, Steps: s.steps, CreateFirst: s.action == Replace && s.beside}
+	c := Change{Addr: s.addr(), Action: s.action, Reason: s.reason, Steps: s.steps, CreateFirst: s.action == Replace && s.beside, Leftover: s.action == Delete && s.isHook()}
 	if s.have != nil {
 		c.Before = s.have.Revision()
 		c.Host = s.have.Host
@@ -235,7 +235,7 @@ func (m *maker) specs() {
 		if s.Instance == nil || opened[s.Instance.Revision] && s.Kind != KindWriteFiles {
 			continue
 		}
-		spec := m.work(s.Instance.Replica.Workload).want.Spec
+		spec := m.specOf(s.Instance)
 		m.plan.Specs[s.Instance.Revision] = spec
 		opened[s.Instance.Revision] = opened[s.Instance.Revision] || s.Kind == KindRun
 		for _, f := range spec.Files {

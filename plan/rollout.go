@@ -16,7 +16,7 @@ func (m *maker) rollouts() {
 		var anew []fleet.HostName // moved from where nobody can take them away
 		for i := range w.slots {
 			s := &w.slots[i]
-			if s.left || s.action == "" {
+			if s.left || s.action == "" || s.isHook() {
 				continue
 			}
 			if s.action == Update && disrupts(s) {
@@ -60,6 +60,9 @@ func (m *maker) rollouts() {
 			parts = append(parts, fmt.Sprintf("then %d removed", len(n[Delete])))
 		default:
 			say("%d removed", Delete)
+		}
+		if len(w.hooked) > 0 {
+			parts = append(parts, w.hookText())
 		}
 		r := m.goesOut(w)
 		if said := m.safety(w, r); said != "" {

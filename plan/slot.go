@@ -80,6 +80,8 @@ func (m *maker) decideAll() {
 		s := &m.slots[i]
 		why, displaced := m.displaced[s.id]
 		switch {
+		case s.isHook():
+			m.decideHook(s)
 		case !m.sel.slot(s), m.waits[s.id] && !displaced, m.frozen(s.id.Workload):
 			s.left = true
 		default:

@@ -40,7 +40,7 @@ func (m *maker) stowage() {
 	holds := map[fleet.HostName]bool{}
 	for i := range m.slots {
 		b, ok := m.berth(&m.slots[i])
-		if !ok {
+		if !ok || m.slots[i].isHook() {
 			continue
 		}
 		s.Berths = append(s.Berths, b)

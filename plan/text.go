@@ -252,7 +252,7 @@ func (t *text) places(g []*Change) {
 		if _, seen := byHost[host]; !seen {
 			order = append(order, host)
 		}
-		byHost[host] = append(byHost[host], fmt.Sprintf("[%d]", r.Slot)+portList(c.Ports))
+		byHost[host] = append(byHost[host], fmt.Sprintf("[%s]", r.Slot)+portList(c.Ports))
 	}
 	slices.Sort(order)
 	wide := 0

@@ -9,12 +9,12 @@ import (
 	"github.com/stowage-run/stowage/state"
 )
 
-// WayBack makes the plan that takes back the rollouts which a report says have failed, and nothing else; nil where none has a way
-// back. What it takes them back to stands in the record, so that the next pass finds the same way after a process that was killed.
+// WayBack makes the plan that takes back the rollouts which a report says have failed, and runs their hooks for that, and does
+// nothing else; nil where none has a way back, or such a hook. What it takes them back to stands in the record, so that the next pass finds the same way after a process that was killed.
 func (p *Pass) WayBack(ctx context.Context, w Wanted, rep *apply.Report) (*plan.Plan, error) {
 	var targets []fleet.Addr
 	for _, r := range rep.Rollouts {
-		if r.Status == state.RolloutBack {
+		if r.Status == state.RolloutBack || r.Due() != nil {
 			targets = append(targets, fleet.WorkloadAddr(r.Workload))
 		}
 	}

@@ -48,9 +48,9 @@ type Rollout struct {
 // Due returns the hook that has to run since the rollout has failed, and has not; nil: none. r.New is what it belongs to.
 func (r Rollout) Due() *fleet.Hook {
 	switch {
-	case r.New == nil || slices.Contains(r.Ran, fleet.HookOnFailure):
+	case !r.Failed || r.New == nil || slices.Contains(r.Ran, fleet.HookOnFailure):
 		return nil
-	case r.Status == RolloutBack, r.Status == RolloutHalted, r.Status == RolloutPaused && r.Failed:
+	case r.Status == RolloutBack, r.Status == RolloutHalted, r.Status == RolloutPaused:
 		return r.New.Hook(fleet.HookOnFailure)
 	}
 	return nil
