@@ -6,6 +6,8 @@ export CGO_ENABLED
 TESTFLAGS ?= -p 2 -timeout 20m
 FUZZTIME  ?= 30s
 HOSTS     ?= 3
+SEEDS     ?= 100000
+START     ?= 1
 
 ENGINE_PACKAGES = dockerd=docker.io docker=docker-cli containerd=containerd iptables=iptables mount=mount hostname=hostname \
 	nsenter=util-linux ip=iproute2 sshd=openssh-server
@@ -14,7 +16,7 @@ TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace pgre
 LINT_VERSION = v2.15.0
 VULN_VERSION = v1.9.0
 
-.PHONY: build test check lint vuln race fuzz bench fleet demo docs clean
+.PHONY: build test check lint vuln race fuzz sim bench fleet demo docs clean
 
 build: ## bin/stowage
 	$(GO) build -trimpath -o bin/stowage ./cmd/stowage
@@ -52,6 +54,9 @@ fuzz: ## each fuzz target for FUZZTIME
 			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) ./$$(dirname $$file); \
 		done; \
 	done
+
+sim: ## SEEDS simulated fleets from START, nightly: rollouts with faults at every moment
+	$(GO) test -count=1 -timeout 6h ./internal/sim -run=TestLives -v -sim.seeds=$(SEEDS) -sim.start=$(START)
 
 bench: build ## figures, beside peers where they are found; never fails a build
 	@.ci/packages $(TEST_PACKAGES)

@@ -82,6 +82,9 @@ const allowed = `
 	internal/webimage < internal/webimage/cmd/webimage;
 	diag < docs/generate;
 
+	# The life of a fleet in memory, with the product as it is: only a test lives it.
+	fleet, plan, apply, providers, providers/fake, reconcile, state, state/memory < internal/sim;
+
 	# Only the command puts it together.
 	apply, config, diag, drawing, fleet, internal/plaintext, plan, reconcile, state, state/bolt < cmd/stowage;
 	providers, providers/docker, providers/registry, providers/remote < cmd/stowage;

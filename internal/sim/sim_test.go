@@ -1,0 +1,57 @@
+package sim_test
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stowage-run/stowage/internal/sim"
+)
+
+var (
+	seeds = flag.Uint64("sim.seeds", 300, "how many lives")
+	start = flag.Uint64("sim.start", 1, "the first of them")
+	seed  = flag.Uint64("sim.seed", 0, "live this one alone, and print its trace")
+)
+
+// live lives one life.
+func live(t *testing.T, seed uint64) (r sim.Result) {
+	synctest.Test(t, func(t *testing.T) { r = sim.Run(t.Context(), seed) })
+	return r
+}
+
+// TestLives lives many lives, in each of which the invariants hold at every instant.
+func TestLives(t *testing.T) {
+	if *seed != 0 {
+		r := live(t, *seed)
+		t.Logf("seed %d, %s\n%s", r.Seed, r.Profile, strings.Join(r.Trace, "\n"))
+		for _, b := range r.Broken {
+			t.Error(b)
+		}
+		return
+	}
+	var sum sim.Stats
+	failed := 0
+	for n := *start; n < *start+*seeds && failed < 10; n++ {
+		r := live(t, n)
+		sum.Add(r.Stats)
+		if len(r.Broken) > 0 {
+			failed++
+			t.Errorf("seed %d (%s): replay it with go test ./internal/sim -run TestLives -v -sim.seed=%d\n  %s", n, r.Profile, n, strings.Join(r.Broken, "\n  "))
+		}
+	}
+	t.Logf("%+v", sum)
+}
+
+// TestReplay lives some lives twice.
+func TestReplay(t *testing.T) {
+	for n := uint64(1); n <= 40; n++ {
+		one, two := live(t, n), live(t, n)
+		if d := cmp.Diff(one, two); d != "" {
+			t.Errorf("seed %d is another life the second time:\n%s", n, d)
+		}
+	}
+}
