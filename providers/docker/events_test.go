@@ -3,11 +3,17 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/providers"
@@ -15,10 +21,11 @@ import (
 	"github.com/stowage-run/stowage/providers/remote"
 )
 
-// cuttable is a connection whose open streams can be cut, and whose bytes are counted.
+// cuttable is a connection whose open streams can be cut, and whose bytes and writes are counted.
 type cuttable struct {
 	remote.Conn
-	bytes atomic.Int64 // both ways
+	bytes  atomic.Int64 // both ways
+	writes atomic.Int64 // one a request
 
 	mu   sync.Mutex // guards open
 	open []net.Conn
@@ -32,7 +39,7 @@ func (c *cuttable) DialContext(ctx context.Context, network, addr string) (net.C
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open = append(c.open, conn)
-	return &counted{conn, &c.bytes}, nil
+	return &counted{conn, c}, nil
 }
 
 func (c *cuttable) cut() {
@@ -46,18 +53,19 @@ func (c *cuttable) cut() {
 
 type counted struct {
 	net.Conn
-	bytes *atomic.Int64
+	by *cuttable
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.bytes.Add(int64(n))
+	c.by.bytes.Add(int64(n))
 	return n, err
 }
 
 func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.bytes.Add(int64(n))
+	c.by.bytes.Add(int64(n))
+	c.by.writes.Add(1)
 	return n, err
 }
 
@@ -128,12 +136,18 @@ func TestEventsLostHost(t *testing.T) {
 // An engine that hangs is found by asking it, over a socket too, and one on which nothing happens is not taken for one.
 func TestEventsSilentEngine(t *testing.T) {
 	h, _ := shared.hosts(t)
-	late := overSocket(t, h)
-	ended, told := following(t, overSocket(t, h), 100*time.Millisecond)
+	var asked *cuttable
+	e := overSocket(t, h, func(c remote.Conn) remote.Conn {
+		asked = &cuttable{Conn: c}
+		return asked
+	})
+	ended, told := following(t, e, 50*time.Millisecond)
+	begun := asked.writes.Load()
+	wait(t, "it is asked five times", func() bool { return asked.writes.Load() >= begun+5 })
 	select {
 	case err := <-ended:
 		t.Fatalf("the stream of an idle engine ends: %v", err)
-	case <-time.After(time.Second):
+	default:
 	}
 	if err := h.FreezeEngine(t.Context()); err != nil {
 		t.Fatal(err)
@@ -143,15 +157,71 @@ func TestEventsSilentEngine(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	opening := make(chan error, 1)
+	go func() {
+		opening <- e.Events(t.Context(), providers.EventQuery{Fleet: request().Instance.Fleet}, func(fleet.Event) error { return nil })
+	}()
 	if err := within(t, 12*time.Second, "the stream ends", ended); !errors.Is(err, providers.ErrSilent) {
 		t.Errorf("got %v, want ErrSilent", err)
+	}
+	if err := within(t, 5*time.Second, "a stream from an engine that hangs fails to open", opening); !errors.Is(err, providers.ErrSilent) {
+		t.Errorf("a stream from an engine that hangs: got %v, want ErrSilent", err)
 	}
 	if got := told(); len(got) != 1 {
 		t.Errorf("%d events on an idle host, want the first one only: %+v", len(got), got)
 	}
-	began := time.Now()
-	err := late.Events(t.Context(), providers.EventQuery{Fleet: request().Instance.Fleet}, func(fleet.Event) error { return nil })
-	if !errors.Is(err, providers.ErrSilent) || time.Since(began) > 12*time.Second {
-		t.Errorf("a stream from an engine that hangs: got %v after %v, want ErrSilent within 10 s", err, time.Since(began))
+}
+
+// What the kernel and the engine's own health check do to a container is told, and what a health check runs is not.
+func TestEventsOfTheEngine(t *testing.T) {
+	h, _ := shared.hosts(t)
+	sweep(t, h)
+	e := overSocket(t, h)
+	_, told := following(t, e, 0)
+	hungry := request()
+	hungry.Spec.Command = []string{"long", "500000000"}
+	hungry.Spec.Limits = fleet.Limits{Memory: 32 << 20}
+	id, err := e.Create(t.Context(), hungry)
+	if err == nil {
+		err = e.Start(t.Context(), id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ill := request().Instance
+	ill.Replica.Slot = 1
+	labels := ill.Labels(fleet.Spec{Labels: map[string]string{"exitCode": "spoilt"}}, "op")
+	made, err := h.API().ContainerCreate(t.Context(), &container.Config{
+		Image: shared.image.ID, Cmd: []string{"serve"}, Labels: labels,
+		Healthcheck: &container.HealthConfig{Test: []string{"CMD", "/probe", "exit", "1"}, Interval: 100 * time.Millisecond, Timeout: 5 * time.Second, Retries: 2},
+	}, nil, nil, nil, ill.ContainerName())
+	if err == nil {
+		err = e.Start(t.Context(), made.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(slot fleet.Slot) (all []string) {
+		for _, ev := range told()[1:] {
+			if ev.Identity.Replica.Slot == slot {
+				all = append(all, strings.TrimSpace(fmt.Sprint(ev.Kind, " ", ev.ExitCode, " ", ev.Health)))
+			}
+		}
+		return all
+	}
+	wait(t, "one is killed and the other one is ill", func() bool { return len(of(0)) >= 4 && len(of(1)) >= 3 })
+	// The kernel's word and the engine's come on different ways.
+	if d := cmp.Diff([]string{"create 0", "die 137", "oom 0", "start 0"}, slices.Sorted(slices.Values(of(0)))); d != "" {
+		t.Errorf("short of memory (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"create 0", "start 0", "health 0 unhealthy"}, of(1)); d != "" {
+		t.Errorf("unhealthy (-want +got):\n%s", d)
+	}
+	if err := e.Remove(t.Context(), made.ID); err != nil {
+		t.Error(err)
+	}
+	wait(t, "it is gone", func() bool { return len(of(1)) >= 5 })
+	if d := cmp.Diff([]string{"create 0", "start 0", "health 0 unhealthy", "die -1", "destroy 0"}, of(1)); d != "" {
+		t.Errorf("removed, with a label that hides the exit status (-want +got):\n%s", d)
 	}
 }
