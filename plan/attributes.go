@@ -163,7 +163,7 @@ func WorkloadAttributes(w fleet.Workload) []Attribute {
 	a.update(w.Update)
 	for _, h := range w.Hooks {
 		at := "hook." + string(h.Kind) + "."
-		a.add("hook.kind", string(h.Kind), Records)
+		a.add(at+"kind", string(h.Kind), Records)
 		a.some(at+"command", h.Command, Records)
 		a.add(at+"timeout", duration(h.Timeout), Records)
 	}

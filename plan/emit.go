@@ -18,7 +18,7 @@ func (m *maker) step(s *slot, st Step, needs ...int) int {
 	if s.gate >= 0 && len(s.steps) <= 1 {
 		m.need(n, s.gate)
 	}
-	if st.Kind != KindRecord && !s.isHook() {
+	if st.Kind != KindRecord && !s.isHook() && (len(s.steps) == 0 || len(s.steps) == 1 && s.gate >= 0) {
 		m.need(n, s.work.pre)
 	}
 	s.steps = append(s.steps, n)
@@ -116,7 +116,7 @@ func (m *maker) emitRun(s *slot, needs ...int) int {
 // emitCreate fills an empty slot.
 func (m *maker) emitCreate(s *slot) {
 	m.emitRun(s, m.dependenciesReady(s.work)...)
-	s.work.before = append(s.work.before, m.emitGate(s))
+	s.work.before = append(s.work.before, m.emitBriefGate(s))
 }
 
 // emitStop stops a container where it runs, and notes which ports that sets free.

@@ -150,7 +150,7 @@ func (m *maker) emitHook(w, of *work, hook *fleet.Hook, lenient bool, needs ...i
 	w.hooked = append(w.hooked, fmt.Sprintf("%s on %s", hook.Kind, name))
 	id := fleet.ReplicaID{Workload: w.name, Slot: hook.Kind.Slot()}
 	s := m.slotOf(id)
-	if s != nil && s.adopt && !s.left {
+	if s != nil && s.adopt && !s.left && s.gate < 0 {
 		m.emitAdopt(s)
 		s.adopt = false
 	}
@@ -221,7 +221,7 @@ func (h *hooking) wait(s *slot, needs []int) int {
 	return m.step(s, Step{
 		Kind: KindComplete, Host: s.have.Host, Container: m.named(s.have.Container), Lenient: h.lenient, Complete: c,
 		Record: Record{PutReplica: m.replicas.put(rec), DeleteReplica: &s.id},
-	}, needs...)
+	}, append(needs, s.gate)...)
 }
 
 // specOf is the spec of what a step makes or writes.
