@@ -77,5 +77,5 @@ const intentsAStep = state.MaxTxnOps / 2
 // settled reports whether a container that an intent made is recorded as it is.
 func (m *maker) settled(c *fleet.Container) bool {
 	s := m.slotOf(c.Identity.Replica)
-	return s != nil && s.container() == c && !s.adopt
+	return s != nil && s.container() == c && s.have.Recorded()
 }

@@ -41,7 +41,7 @@ func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, 
 
 // goesOut says what of a workload goes out with the plan, and which way leads back.
 func (m *maker) goesOut(w *work) Rollout {
-	if m.opt.Mode != Normal || !gated(w.want) || w.want.Job != nil || w.blocked {
+	if m.opt.Mode != Normal || !gated(w.want) || w.want.Job != nil || w.blocked || m.frozen(w.name) {
 		return Rollout{}
 	}
 	rec, ok := m.snap.Rollouts[w.name]
@@ -120,7 +120,7 @@ func (m *maker) safety(w *work, r Rollout) string {
 	}
 	u := w.want.Update
 	s := "each healthy"
-	if u.MinHealthyTime > 0 {
+	if u.MinHealthyTime > 0 && w.most > 0 {
 		s += " for " + u.MinHealthyTime.String()
 	}
 	if u.HealthyDeadline > 0 {

@@ -127,14 +127,15 @@ func (m *maker) decideVacant(s *slot, reason string) {
 }
 
 // decideUnknown leaves what a silent host holds as it is. Only where the host is no longer declared does its
-// replica go elsewhere: taking it out of the file was somebody's intent.
+// replica go elsewhere: taking it out of the file was somebody's intent. One that is exclusive waits even then, until its host is
+// taken out of the record too: nobody knows that it has ended.
 func (m *maker) decideUnknown(s *slot) {
 	h := m.host(s.have.Host)
 	s.left = true
 	switch {
 	case !s.wanted():
 		m.owe(s.have.Host, "remove "+string(s.addr()))
-	case (h.lost || !h.declared) && s.place.Host != s.have.Host && m.host(s.place.Host).known():
+	case (h.lost || !h.declared && !s.work.want.Exclusive) && s.place.Host != s.have.Host && m.host(s.place.Host).known():
 		s.left = false
 		s.action, s.reason = Move, string(fleet.HostAddr(s.have.Host))+" is not in the configuration and does not answer"
 		if h.lost {
