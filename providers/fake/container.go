@@ -87,8 +87,11 @@ func (h *Host) start(c *container) error {
 	c.seen.Started = h.world.Now()
 	c.seen.ExitCode, c.seen.Error, c.seen.OOMKilled = 0, "", false
 	h.happened(c, fleet.EventStart)
-	if o := h.run(c, ""); o.Exited {
+	switch o := h.run(c, ""); {
+	case o.Exited:
 		h.exit(c, o.Status)
+	case o.After > 0:
+		c.lives, c.diesWith, h.mortal = o.After, o.Status, true
 	}
 	c.wake()
 	return nil

@@ -67,6 +67,7 @@ type Process struct {
 type Outcome struct {
 	Exited bool // a container ends; an executed command always does
 	Status int
+	After  time.Duration // a container that was started ends with Status so long after, by the world's clock; 0: see Image.Lives
 }
 
 // Registry is the one registry of a World. It implements providers.Registry, and a Pull of any host asks it.
