@@ -21,9 +21,9 @@ import (
 type hookWorld struct {
 	statuses map[string]int
 	log      []string
-	at       []string // likewise, with the environment that it saw
-	running  int      // hooks at once
-	most     int
+	at       []string  // likewise, with the environment that it saw
+	until    time.Time // when the last one ends
+	beside   bool      // two ran at once
 }
 
 func (w *hookWorld) image() fake.Image {
@@ -32,10 +32,12 @@ func (w *hookWorld) image() fake.Image {
 		if len(p.Args) == 0 || p.Signal != "" {
 			return fake.Outcome{Exited: p.Signal != ""}
 		}
+		w.beside = w.beside || time.Now().Before(w.until)
+		w.until = time.Now().Add(3 * time.Second)
 		w.log = append(w.log, p.Args[0])
 		w.at = append(w.at, p.Args[0]+" "+p.Env["FOO"])
 		fmt.Fprintf(p.Stdout, "%s says hello\n", p.Args[0])
-		return fake.Outcome{Exited: true, Status: w.statuses[p.Args[0]]}
+		return fake.Outcome{After: 3 * time.Second, Status: w.statuses[p.Args[0]]}
 	}
 	return i
 }
@@ -267,6 +269,9 @@ func TestHooksKilledAnywhere(t *testing.T) {
 					}
 					if p := r.plan(g, reconcile.Options{}); !p.Empty() {
 						problems = append(problems, "the plan after it is not empty:\n"+describe(p))
+					}
+					if w.beside {
+						problems = append(problems, "two hooks ran at once")
 					}
 					ran := map[string]int{}
 					for _, what := range w.log {
