@@ -118,6 +118,9 @@ func (r *run) staysUp(ctx context.Context, e providers.Engine, s *plan.Step, id 
 	switch c.Phase {
 	case fleet.PhaseExited, fleet.PhaseRestarting, fleet.PhaseDead:
 	default:
+		r.mu.Lock()
+		r.plain[s.ID] = c.Phase == fleet.PhaseRunning && c.Health == ""
+		r.mu.Unlock()
 		return nil
 	}
 	if c.Phase == fleet.PhaseExited && c.ExitCode == 0 && c.Restart != fleet.RestartAlways {

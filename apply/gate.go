@@ -20,6 +20,10 @@ const (
 	// silentBound is how long nobody may be able to ask a replica before its gate fails. Four times what finds a dead peer.
 	silentBound = time.Minute
 
+	// quietBound is how long nobody has been able to ask a replica when its gate's time is up, for its host to be taken for lost:
+	// what is done then waits for no answer of it.
+	quietBound = 5 * time.Second
+
 	// crashLoop is how many times the engine may start a new container again before it is given up. One or two can be an
 	// application that waits for another by ending.
 	crashLoop = 3
@@ -51,8 +55,11 @@ func (e *UnhealthyError) Error() string { return fmt.Sprintf("on %s: %s", e.Host
 // gate waits until a replica counts as healthy.
 func (r *run) gate(ctx context.Context, s *plan.Step) outcome {
 	id := r.gated(s)
+	if s.Gate.Brief && s.Gate.Health.Kind == fleet.CheckImage && r.upWithoutCheck(s) {
+		return outcome{kind: EventDone, id: id}
+	}
 	err := r.waitHealthy(ctx, s, id)
-	if err == nil {
+	if err == nil && !s.Gate.Brief {
 		err = r.others(ctx, s)
 	}
 	var sick *UnhealthyError
@@ -67,6 +74,19 @@ func (r *run) gate(ctx context.Context, s *plan.Step) outcome {
 		r.takeBack(ctx, s, id)
 	}
 	return outcome{kind: EventFailed, id: id, err: err}
+}
+
+// upWithoutCheck reports whether what a gate asks was seen to run when it was started, and has no check of its own: there is nothing
+// more to ask it then.
+func (r *run) upWithoutCheck(s *plan.Step) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range s.Needs {
+		if r.plain[n] {
+			return true
+		}
+	}
+	return false
 }
 
 // gated is the container that a gate asks.
@@ -104,7 +124,7 @@ func (r *run) waitHealthy(ctx context.Context, s *plan.Step, id string) error {
 		case <-r.job.Stop:
 			return fmt.Errorf("%w before %s was seen to be healthy", ErrInterrupted, s.Addr)
 		}
-		a := r.ask(ctx, s.Host, t)
+		a := r.askBy(ctx, deadline, s.Host, t)
 		now := time.Now()
 		tracker.Observe(now, a)
 		if a.Verdict != health.Unknown {
@@ -124,6 +144,9 @@ func (r *run) waitHealthy(ctx context.Context, s *plan.Step, id string) error {
 			r.lose(s.Host, fmt.Errorf("nobody could ask it for %s: %s", silentBound, a.Said))
 			return r.sick(ctx, s, id, fmt.Sprintf("could not be asked for %s: %s", silentBound, a.Said))
 		case now.After(deadline):
+			if now.Sub(heard) >= quietBound {
+				r.lose(s.Host, fmt.Errorf("nobody could ask it for %s: %s", now.Sub(heard).Round(time.Second), a.Said))
+			}
 			return r.sick(ctx, s, id, fmt.Sprintf("not healthy for %s within %s; the last answer: %s", g.Healthy, deadline.Sub(begin).Round(time.Second), a.Said))
 		}
 		next := tracker.Next(now)
@@ -165,9 +188,23 @@ func (r *run) ask(ctx context.Context, h fleet.HostName, t health.Target) health
 	return health.Probe(ctx, e, t)
 }
 
+// askBy asks once, and no longer than until shortly after a deadline: a host that has fallen silent does not keep a gate open.
+func (r *run) askBy(ctx context.Context, deadline time.Time, h fleet.HostName, t health.Target) health.Answer {
+	asking, cancel := context.WithDeadline(ctx, deadline.Add(time.Second))
+	defer cancel()
+	a := r.ask(asking, h, t)
+	if a.Verdict == health.Unknown && asking.Err() != nil && ctx.Err() == nil {
+		a.Said = fmt.Sprintf("none: host %q has fallen silent", h)
+	}
+	return a
+}
+
 // sick is the error of a replica that did not pass, with its last words.
 func (r *run) sick(ctx context.Context, s *plan.Step, id, why string) error {
 	err := &UnhealthyError{Replica: s.Addr, Host: s.Host, Why: why}
+	if r.isLost(s.Host) != nil {
+		return err
+	}
 	if e, bad := r.engine(ctx, s.Host); bad == nil {
 		err.Logs = r.lastLines(ctx, e, id)
 	}
@@ -237,6 +274,9 @@ func (r *run) takeBack(ctx context.Context, s *plan.Step, id string) {
 	}
 	if err := r.write.Commit(ctx, c); err != nil {
 		return // the writer keeps the error, and the next plan looks after the two containers
+	}
+	if r.isLost(s.Host) != nil {
+		return // as the next plan looks after the intent
 	}
 	e, err := r.engine(ctx, s.Host)
 	if err == nil {

@@ -73,6 +73,7 @@ type run struct {
 	mu       sync.Mutex
 	lost     map[fleet.HostName]error          // hosts that no longer answer
 	made     map[int]string                    // by step: the container that a Run has made
+	plain    map[int]bool                      // by step: it was seen to run, and its image has no check
 	found    map[fleet.ReplicaID]state.Replica // what steps have found in slots, and recorded
 	rollouts map[fleet.WorkloadName]*rollout
 }
@@ -103,7 +104,7 @@ func Run(ctx context.Context, job Job) (*Report, error) {
 
 		emitting: make(chan struct{}, 1),
 
-		made: map[int]string{}, found: map[fleet.ReplicaID]state.Replica{}, rollouts: map[fleet.WorkloadName]*rollout{},
+		made: map[int]string{}, plain: map[int]bool{}, found: map[fleet.ReplicaID]state.Replica{}, rollouts: map[fleet.WorkloadName]*rollout{},
 	}
 	maps.Copy(r.lost, job.Unreachable)
 	r.heirs, r.ops = heirs(job.Plan.Steps), make([]fleet.OpID, len(job.Plan.Steps))

@@ -21,9 +21,12 @@ import (
 func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcome, next int) {
 	s := &r.job.Plan.Steps[i]
 	if s.Kind == plan.KindRecord {
-		if err := r.write.Commit(ctx, r.changes(s, "")); err != nil {
+		c := r.changes(s, "")
+		r.bequeath(&c, s)
+		if err := r.write.Commit(ctx, c); err != nil {
 			return outcome{step: i, kind: EventFailed, err: fmt.Errorf("record %s: %w", s.Addr, err)}, -1
 		}
+		r.hold(s.Record.PutReplica)
 		return outcome{step: i, kind: EventDone}, -1
 	}
 	switch s.Kind {
@@ -64,7 +67,11 @@ func (r *run) pass(ctx context.Context, i int) outcome {
 	o := r.gate(ctx, s)
 	o.step = i
 	if o.kind == EventDone {
-		if err := r.write.Commit(context.WithoutCancel(ctx), r.changes(s, o.id)); err != nil {
+		c := r.changes(s, o.id)
+		if c.Len() == 0 {
+			return o
+		}
+		if err := r.write.Commit(context.WithoutCancel(ctx), c); err != nil {
 			o.kind, o.err = EventFailed, fmt.Errorf("record that %s is healthy: %w", s.Addr, err)
 		}
 		return o
@@ -181,18 +188,19 @@ func (r *run) announce(c *state.Changes, i int) bool {
 	return !noted
 }
 
-// bequeath keeps the container that a Run takes the place of accounted for, since from now on no record names it: by
+// bequeath keeps the container that a Run, or one that was found, takes the place of accounted for, since from now on no record names it: by
 // the intents of the steps that remove it, or, where its host is silent, by one to remove it some day.
 func (r *run) bequeath(c *state.Changes, s *plan.Step) {
 	for _, heir := range r.heirs[s.ID] {
 		op, _ := r.opOf(heir)
 		c.PutIntent(r.intent(&r.job.Plan.Steps[heir], op))
 	}
-	if s.Kind != plan.KindRun {
+	put := s.Record.PutReplica
+	if put == nil || s.Kind != plan.KindRun && s.Kind != plan.KindRecord {
 		return
 	}
-	old := r.held(s.Instance.Replica)
-	if old.Container == "" || old.Host == s.Host || !r.silent(old.Host) {
+	old := r.held(put.Replica)
+	if old.Container == "" || old.Host == put.Host || !r.silent(old.Host) {
 		return
 	}
 	c.PutIntent(state.Intent{
@@ -246,10 +254,13 @@ func (r *run) held(id fleet.ReplicaID) state.Replica {
 	return r.snap.Replicas[id]
 }
 
-func (r *run) hold(rec state.Replica) {
+func (r *run) hold(rec *state.Replica) {
+	if rec == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.found[rec.Replica] = rec
+	r.found[rec.Replica] = *rec
 }
 
 // changes is what a finished step changes in the record. id is the container that a Run made.
@@ -263,9 +274,6 @@ func (r *run) changes(s *plan.Step, id string) state.Changes {
 		}
 		p.Changed = r.job.Now().UTC()
 		c.PutReplica(p)
-		if s.Kind == plan.KindRecord {
-			r.hold(p)
-		}
 	}
 	if rec.DeleteReplica != nil {
 		c.DeleteReplica(*rec.DeleteReplica)

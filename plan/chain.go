@@ -269,6 +269,19 @@ func (m *maker) emitGate(s *slot) int {
 	return s.end
 }
 
+// emitBriefGate makes what depends on a new replica wait until it is healthy, once: it has taken nobody's place, so there is no
+// way back to guard. An apply of a hundred new replicas need not wait for how they do in the long run.
+func (m *maker) emitBriefGate(s *slot) int {
+	if s.end < 0 || !gated(s.work.want) {
+		return s.end
+	}
+	g := gateOf(s.work.want)
+	g.Healthy, g.Brief = 0, true
+	up := &m.list[s.end]
+	s.end = m.step(s, Step{Kind: KindGate, Host: up.Host, Instance: up.Instance, Gate: g}, s.end)
+	return s.end
+}
+
 // unproven reports whether a slot was brought up by a rollout that was cut off before it was seen to be healthy.
 func (m *maker) unproven(s *slot) bool {
 	rec, ok := m.snap.Rollouts[s.id.Workload]

@@ -209,6 +209,7 @@ type Gate struct {
 	Deadline time.Duration     `json:"deadline,omitempty"`  // for all of it; 0: none but the check's own
 	Progress time.Duration     `json:"progress,omitempty"`  // for it, counted from the last replica of the workload that passed; 0: none
 	HostPort bool              `json:"host_port,omitempty"` // the container shares its host's network
+	Brief    bool              `json:"brief,omitempty"`     // to be healthy once will do: it is new, and nothing had to make way for it
 	Lenient  bool              `json:"lenient,omitempty"`   // who does not pass is reported, and the rest goes on
 }
 
