@@ -66,6 +66,7 @@ const (
 	CodeRollout     Code = "S0507" // a rollout failed, and was taken back
 	CodeHalted      Code = "S0508" // a rollout failed, and there is no way back
 	CodeNoRollout   Code = "S0509" // no rollout with which that can be done
+	CodeJobFailed   Code = "S0510" // what depends on it was not started
 
 	CodeLocked       Code = "S0601"
 	CodeStateDamaged Code = "S0602"

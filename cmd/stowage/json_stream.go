@@ -69,7 +69,7 @@ func (j *jsonStream) summary(operation string, n plan.Counts) {
 func (j *jsonStream) event(e apply.Event) {
 	kind := map[apply.EventKind]string{apply.EventStarted: "apply_start", apply.EventProgress: "apply_progress", apply.EventStill: "apply_progress",
 		apply.EventRetry: "apply_progress", apply.EventDone: "apply_complete", apply.EventFailed: "apply_errored",
-		apply.EventUnknown: "apply_errored", apply.EventSkipped: "apply_skipped"}[e.Kind]
+		apply.EventUnknown: "apply_errored", apply.EventSkipped: "apply_skipped", apply.EventOutput: "apply_output"}[e.Kind]
 	hook := map[string]any{"resource": resource(string(e.Addr), string(e.Host)), "action": e.Action, "step": e.Step, "elapsed_seconds": e.Elapsed.Seconds()}
 	level := "info"
 	if e.Err != nil {
@@ -77,6 +77,9 @@ func (j *jsonStream) event(e apply.Event) {
 	}
 	if e.ID != "" {
 		hook["id_key"], hook["id_value"] = "id", e.ID
+	}
+	if e.Kind == apply.EventOutput {
+		hook["text"] = e.Text
 	}
 	if e.Because != "" {
 		hook["because"] = e.Because

@@ -45,7 +45,7 @@ func doing(k plan.Kind) (words [2]string, ok bool) {
 		plan.KindRemove: {"Destroying", "Destruction complete"}, plan.KindUnpause: {"Unpausing", "Unpaused"},
 		plan.KindRename: {"Renaming", "Renamed"}, plan.KindConnect: {"Connecting", "Connected"}, plan.KindDisconnect: {"Disconnecting", "Disconnected"},
 		plan.KindUpdate: {"Modifying", "Modification complete"}, plan.KindWriteFiles: {"Writing files", "Files written"}, plan.KindSignal: {"Signalling", "Signalled"},
-		plan.KindGate: {"Waiting until healthy", "Healthy"},
+		plan.KindGate: {"Waiting until healthy", "Healthy"}, plan.KindComplete: {"Waiting until complete", "Complete"},
 	}[k]
 	return words, ok
 }
@@ -72,6 +72,8 @@ func (g *progress) event(e apply.Event) {
 		g.line("%s: Still %s... [%s elapsed]", where, lower(words[0]), e.Elapsed.Round(time.Second))
 	case apply.EventProgress:
 		g.running[e.Step] = e
+	case apply.EventOutput:
+		g.line("%s | %s", c.bold(string(e.Addr)), plaintext.Line(e.Text))
 	case apply.EventRetry:
 		g.line("%s: %s again: %s", where, words[0], plaintext.Line(e.Err.Error()))
 	case apply.EventDone:

@@ -30,7 +30,7 @@ func (a *app) openReplicas(ctx context.Context, arg string) (*session, *state.Sn
 
 // findReplicas returns the recorded replicas that a person means by "web", "web[2]" or the full address, in order.
 func findReplicas(snap *state.Snapshot, arg string) ([]state.Replica, error) {
-	name := strings.TrimPrefix(arg, "workload.")
+	name := strings.TrimPrefix(strings.TrimPrefix(arg, "workload."), "job.")
 	var out []state.Replica
 	for id, r := range snap.Replicas {
 		if r.Container != "" && fleet.WorkloadAddr(fleet.WorkloadName(name)).Covers(id.Addr()) {

@@ -119,9 +119,10 @@ func failureDiagnostics(r *apply.Report) diag.List {
 func toldWithRollout(r *apply.Report, f apply.Failure) bool {
 	var sick *apply.UnhealthyError
 	var ended *apply.NotRunningError
+	var hook *apply.FailedError
 	id, ok := f.Step.Addr.Replica()
 	for _, x := range r.Rollouts {
-		if x.Err != nil && (errors.Is(f.Err, x.Err) || ok && id.Workload == x.Workload && (errors.As(f.Err, &sick) || errors.As(f.Err, &ended))) {
+		if x.Err != nil && (errors.Is(f.Err, x.Err) || ok && id.Workload == x.Workload && (errors.As(f.Err, &sick) || errors.As(f.Err, &ended) || errors.As(f.Err, &hook))) {
 			return true
 		}
 	}
@@ -139,6 +140,14 @@ func failureDiagnostic(f apply.Failure) diag.Diagnostic {
 			d.Detail += "\nThe last lines of its output:\n  " + strings.Join(notRunning.Logs, "\n  ")
 		}
 		d.Remedy = fmt.Sprintf("stowage logs %s", f.Step.Addr.Name())
+	}
+	var failed *apply.FailedError
+	if errors.As(f.Err, &failed) {
+		d = diag.Diagnostic{Code: diag.CodeJobFailed, Summary: fmt.Sprintf("%s failed", f.Step.Addr), Detail: capital(f.Err.Error()) + ".",
+			Remedy: fmt.Sprintf("stowage logs %s\nstowage apply   to run it again, once it can succeed", f.Step.Addr.Name())}
+		if len(failed.Logs) > 0 {
+			d.Detail += "\nThe last lines of its output:\n  " + strings.Join(failed.Logs, "\n  ")
+		}
 	}
 	if d.Code == diag.CodeInternal {
 		d.Code, d.Summary = diag.CodeStepFailed, "A step failed"

@@ -103,6 +103,7 @@ type workloadStatus struct {
 	Wanted  int                `json:"wanted"`
 	Image   string             `json:"image"`
 	Old     int                `json:"on_older_revision,omitempty"`
+	Job     bool               `json:"job,omitempty"` // Running are its runs that have completed too
 }
 
 type replicaStatus struct {

@@ -35,7 +35,7 @@ func makeStatus(snap *state.Snapshot, view fleet.View) *statusReport {
 		row := replicaRow(snap, rec, seen[rec.Host])
 		used[rec.Container] = true
 		r.Replicas = append(r.Replicas, row)
-		if row.State == string(fleet.PhaseRunning) {
+		if row.State == string(fleet.PhaseRunning) || row.State == completed {
 			running[id.Workload]++
 		}
 		if w := snap.Workloads[id.Workload]; w.Spec.Digest() != rec.Revision {
@@ -55,7 +55,7 @@ func makeStatus(snap *state.Snapshot, view fleet.View) *statusReport {
 		if w.Mode == fleet.Global {
 			wanted = countOf(ids, n)
 		}
-		r.Workloads = append(r.Workloads, workloadStatus{n, running[n], wanted, w.Spec.Image.Ref, old[n]})
+		r.Workloads = append(r.Workloads, workloadStatus{n, running[n], wanted, w.Spec.Image.Ref, old[n], w.Job != nil})
 	}
 	for _, n := range sortedKeys(seen) {
 		for _, id := range sortedKeys(seen[n]) {
@@ -102,11 +102,25 @@ func hostRow(h state.Host, s fleet.Sighting) *hostStatus {
 	return row
 }
 
+// completed is the state of a run of a job that has ended as it should. It says so whatever becomes of its container.
+const completed = "completed"
+
 // replicaRow says how one replica is. seen is nil where its host did not answer.
 func replicaRow(snap *state.Snapshot, rec state.Replica, seen map[string]*fleet.Container) replicaStatus {
 	row := replicaStatus{Addr: rec.Replica.Addr(), Host: rec.Host, Ports: rec.HostPorts, ID: rec.Container, Revision: rec.Revision,
 		Container: fleet.ContainerName(snap.Meta.Name, rec.Replica, rec.Generation)}
 	c := seen[rec.Container]
+	w, declared := snap.Workloads[rec.Replica.Workload]
+	if _, hook := rec.Replica.Slot.Hook(); declared && !hook {
+		row.Addr = rec.Replica.AddrOf(w.Addr())
+	}
+	if w.Job != nil && rec.Proven {
+		row.State = completed
+		if c == nil && seen != nil {
+			row.Detail = "its container is gone"
+		}
+		return row
+	}
 	switch {
 	case seen == nil:
 		row.State, row.Detail = "unknown", "its host could not be asked"

@@ -41,6 +41,9 @@ func (s *session) printStatus(r *statusReport) {
 		fmt.Fprintln(w, "WORKLOAD\tRUNNING\tIMAGE\t")
 		for _, x := range r.Workloads {
 			note := ""
+			if x.Job {
+				note = "job"
+			}
 			if x.Old > 0 {
 				note = fmt.Sprintf("%d on an older revision", x.Old)
 			}
@@ -91,7 +94,7 @@ func (s *session) printTroubles(r *statusReport) {
 	}
 	drift := 0
 	for _, x := range r.Replicas {
-		if x.State != "running" && x.State != "unknown" {
+		if x.State != "running" && x.State != "unknown" && x.State != completed {
 			drift++
 		}
 	}

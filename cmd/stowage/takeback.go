@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stowage-run/stowage/apply"
@@ -46,7 +47,11 @@ func (s *session) afterRollouts(ctx context.Context, p *plan.Plan, e errand, r *
 		return status
 	}
 	if !e.flags.asJSON {
-		fmt.Fprintf(s.out, "\n%s\n", s.color().bold("Taking back what did not become healthy:"))
+		head := "Taking back what did not become healthy:"
+		if !goesBack(back) {
+			head = "What is to be done when a rollout has failed:"
+		}
+		fmt.Fprintf(s.out, "\n%s\n", s.color().bold(head))
 	}
 	if err := s.showPlan(back, jsonOrText(e.flags.asJSON)); err != nil {
 		return err
@@ -61,11 +66,20 @@ func (s *session) afterRollouts(ctx context.Context, p *plan.Plan, e errand, r *
 	if ended := s.showReport(ctx, back, e, report, err); err != nil {
 		return ended
 	}
+	if !goesBack(back) { // it only ran hooks
+		s.printDiagnostics(haltedRollouts(r))
+		return status
+	}
 	s.printDiagnostics(failedRollouts(r, report))
 	if takenBack(report) {
 		return exitStatus(exitTakenBack)
 	}
 	return exitStatus(exitError)
+}
+
+// goesBack reports whether a plan takes any workload back.
+func goesBack(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Rollouts, func(r plan.Rollout) bool { return r.Back })
 }
 
 // takenBack reports whether a way back came to its end.
@@ -113,6 +127,9 @@ func haltedRollouts(r *apply.Report) (list diag.List) {
 		}
 		d := rolloutDiagnostic(x)
 		switch x.Status {
+		case state.RolloutTaken:
+			d.Detail += "\nIt failed before anything was changed, and nothing was."
+			d.Remedy = "Change it and apply, or: stowage apply -force   to try the same again"
 		case state.RolloutPaused:
 			d.Detail += "\nIt is paused as it is."
 			d.Remedy = fmt.Sprintf("stowage resume %s   to go on\nstowage cancel %s   to go back", x.Workload, x.Workload)
@@ -132,7 +149,10 @@ func rolloutDiagnostic(r apply.RolloutEnd) diag.Diagnostic {
 	var logs []string
 	var sick *apply.UnhealthyError
 	var ended *apply.NotRunningError
+	var hook *apply.FailedError
 	switch {
+	case errors.As(r.Err, &hook):
+		logs = hook.Logs
 	case errors.As(r.Err, &sick):
 		logs = sick.Logs
 	case errors.As(r.Err, &ended):
