@@ -149,14 +149,8 @@ func (s *Sim) accidents(n int) (all []accident) {
 func (s *Sim) outage(h *fake.Host, down bool) {
 	s.note("host %s down: %v", h.Name(), down)
 	if down {
-		s.watch.away[h.Name()] = true
 		s.watch.faulted(h.Name(), func(standing) bool { return true })
-		// What was taken there and is not there again yet will not come while it is silent.
-		for _, r := range s.watch.ledger.replicas {
-			if r.Host == h.Name() {
-				delete(s.watch.taken, r.Replica)
-			}
-		}
+		s.watch.silent(h.Name())
 	}
 	h.SetDown(down)
 }

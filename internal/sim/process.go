@@ -176,6 +176,10 @@ func (s *Sim) planned(do func() (*plan.Plan, error)) (*plan.Plan, error) {
 		s.note("plan: %v", err)
 	case p != nil:
 		s.note("plan of %d steps", len(p.Steps))
+		for _, silent := range p.Skipped {
+			s.note("  %s is silent", silent.Host)
+			s.watch.silent(silent.Host)
+		}
 		for _, c := range p.Changes {
 			s.note("  %s %s (%s) on %s", c.Action, c.Addr, c.Reason, c.Host)
 		}

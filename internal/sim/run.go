@@ -82,6 +82,7 @@ type life struct {
 	ctx   context.Context
 	rnd   *rand.Rand
 	fleet *fleet.Fleet // as declared
+	moved bool         // replicas may have to leave their hosts
 }
 
 func (l *life) live() {
@@ -108,7 +109,8 @@ func (l *life) refused(what string, o outcome) {
 func (l *life) change(n int, g *fleet.Fleet, said string) {
 	l.stats.Changes++
 	l.note("change %d: %s: %s", n, said, sketch(g))
-	moves := leaves(said)
+	l.moved = l.moved || leaves(said)
+	moves := l.moved
 	l.watch.forget()
 	l.watch.expect(l.fleet, moves)
 	l.watch.expect(g, moves)

@@ -140,6 +140,17 @@ func (w *watch) faulted(h fleet.HostName, hit func(standing) bool) {
 	}
 }
 
+// silent is called when a host does not answer: what was taken there and is not there again yet will not come while it is silent, and
+// people have said to go on without it.
+func (w *watch) silent(h fleet.HostName) {
+	w.away[h] = true
+	for _, r := range w.ledger.replicas {
+		if r.Host == h {
+			delete(w.taken, r.Replica)
+		}
+	}
+}
+
 // creation checks a container that was just made: its generation is new, and its revision not one that has failed.
 func (w *watch) creation(c fake.Call) {
 	seen, ok := w.world.Host(c.Host).Container(c.Object)
