@@ -443,6 +443,8 @@ func parseWorkload(f []string) (fleet.Workload, error) {
 			setUpdate(&w.Update, k, v)
 		case "exclusive":
 			w.Exclusive = true
+		case "hook":
+			w.Hooks = append(w.Hooks, fleet.Hook{Kind: fleet.HookKind(key), Command: []string{v}, Timeout: time.Minute})
 		case "read_only":
 			s.ReadOnly = true
 		case "rev", "spec", "retries", "timeout": // the last two of jobs

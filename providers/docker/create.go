@@ -358,8 +358,13 @@ func networking(r providers.CreateRequest, h *container.HostConfig) *network.Net
 	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{first: {Aliases: aliases(r.Instance.Replica)}}}
 }
 
-// aliases are the names that a replica answers to on its networks: its workload's, and <workload>-<slot>.
+// aliases are the names that a replica answers to on its networks: its workload's, and <workload>-<slot>. A hook's container
+// serves nobody, and must not be found under the workload's name.
 func aliases(r fleet.ReplicaID) []string {
 	flat := fleet.Flat(string(r.Workload))
-	return []string{flat, flat + "-" + strconv.Itoa(int(r.Slot))}
+	own := flat + "-" + r.Slot.String()
+	if _, hook := r.Slot.Hook(); hook {
+		return []string{own}
+	}
+	return []string{flat, own}
 }

@@ -218,8 +218,12 @@ func (h *Host) attach(c *container) {
 	flat := fleet.Flat(string(c.instance.Replica.Workload))
 	slot := c.instance.ContainerName()
 	slot = slot[len(string(c.instance.FleetName))+1 : strings.LastIndex(slot, "-g")]
+	names := []string{flat, slot}
+	if _, hook := c.instance.Replica.Slot.Hook(); hook {
+		names = names[1:] // it serves nobody
+	}
 	for _, n := range c.spec.Networks {
-		c.join(c.instance.Networks[string(n)], []string{flat, slot})
+		c.join(c.instance.Networks[string(n)], names)
 	}
 	if len(c.spec.Networks) == 0 {
 		c.join(cmp.Or(c.spec.NetworkMode, "bridge"), nil)
