@@ -148,6 +148,8 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID, next int) ou
 	switch {
 	case o.kind == EventUnknown || o.open:
 		return o
+	case o.kind == EventFailed && s.Kind == plan.KindRemove:
+		return o // the intent may be all that names the container; where it is not, the next plan drops it
 	case o.discarded: // its number was used, and the record of the one that stays says so
 		old := r.held(s.Instance.Replica)
 		old.Last = max(old.Last, s.Instance.Generation)

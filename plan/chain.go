@@ -172,6 +172,7 @@ func (m *maker) emitChain(w *work, chain []*slot) {
 			if w.last >= 0 {
 				m.prefer(safety, head, w.last)
 			} else {
+				w.heads = append(w.heads, head)
 				m.prefer(safety, head, w.before...)
 				m.need(head, prepared...)
 				m.prefer(comfort, head, m.dependenciesReady(w)...)

@@ -261,6 +261,11 @@ func (m *maker) emitLeftovers() {
 		} else {
 			m.prefer(safety, first, s.end)
 		}
+		if !disrupts(s) { // whose turn comes before all others'
+			for _, head := range s.work.heads {
+				m.prefer(safety, head, m.last(gone)) // it counts as one beyond those wanted
+			}
+		}
 		m.noteUsed(s, id.Generation, first)
 		m.plan.Changes = append(m.plan.Changes, Change{
 			Addr: s.addr(), Action: Delete, Reason: what, Host: l.Host, Before: id.Revision, Steps: gone.steps, Leftover: true,

@@ -164,6 +164,7 @@ type work struct {
 	ready   []int // after which it is as wanted
 	barrier int   // stands for ready; -1: not made
 	last    int   // of the chain of disruptions; -1: none
+	heads   []int // with which that begins
 	gone    []int // removals
 	removed int   // stands for gone; -1: not made
 	emitted bool

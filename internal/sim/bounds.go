@@ -17,7 +17,7 @@ type bounds struct {
 }
 
 // allow widens the bounds by what a workload allows. moves says that replicas may have to leave their hosts.
-func (b *bounds) allow(w *fleet.Workload, moves bool) {
+func (b *bounds) allow(w *fleet.Workload, moves, restarts bool) {
 	n, u := w.Replicas, w.Update
 	if !b.set {
 		b.least, b.most, b.set, b.single = n, n, true, w.Exclusive
@@ -45,19 +45,22 @@ func (b *bounds) allow(w *fleet.Workload, moves bool) {
 	if u.OnFailure == fleet.FailureContinue {
 		unavailable = n // who goes on all the same has said so
 	}
+	if restarts {
+		unavailable = max(unavailable, min(n, 1)) // limits that are half changed are replaced on their port, one at a time
+	}
 	b.unavailable, b.surge = max(b.unavailable, unavailable), max(b.surge, surge)
 }
 
 // expect says that a fleet is about to be applied.
-func (w *watch) expect(f *fleet.Fleet, moves bool) {
+func (w *watch) expect(f *fleet.Fleet) {
 	for i := range f.Workloads {
 		x := &f.Workloads[i]
 		if w.bounds[x.Name] == nil {
 			w.bounds[x.Name] = &bounds{}
 		}
-		w.bounds[x.Name].allow(x, moves)
+		w.bounds[x.Name].allow(x, w.moves, w.limits)
 		if r, ok := w.ledger.rollouts[x.Name]; ok && r.Good != nil {
-			w.bounds[x.Name].allow(r.Good, moves)
+			w.bounds[x.Name].allow(r.Good, w.moves, w.limits)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,12 +83,11 @@ type life struct {
 	ctx   context.Context
 	rnd   *rand.Rand
 	fleet *fleet.Fleet // as declared
-	moved bool         // replicas may have to leave their hosts
 }
 
 func (l *life) live() {
 	l.note("%s: %s", l.profile.name, sketch(l.fleet))
-	l.watch.expect(l.fleet, false)
+	l.watch.expect(l.fleet)
 	if o := l.once(l.ctx, l.fleet, false, nil); o.err != nil || o.rep.Result != state.PlanDone {
 		l.refused("the first apply", o)
 		return
@@ -109,11 +109,11 @@ func (l *life) refused(what string, o outcome) {
 func (l *life) change(n int, g *fleet.Fleet, said string) {
 	l.stats.Changes++
 	l.note("change %d: %s: %s", n, said, sketch(g))
-	l.moved = l.moved || leaves(said)
-	moves := l.moved
+	l.watch.moves = l.watch.moves || leaves(said)
+	l.watch.limits = l.watch.limits || strings.Contains(said, "limits")
 	l.watch.forget()
-	l.watch.expect(l.fleet, moves)
-	l.watch.expect(g, moves)
+	l.watch.expect(l.fleet)
+	l.watch.expect(g)
 	before := l.fleet
 	l.fleet = g
 

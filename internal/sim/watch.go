@@ -16,6 +16,8 @@ type watch struct {
 	world  *fake.World
 	ledger *ledger
 	bounds map[fleet.WorkloadName]*bounds
+	moves  bool // replicas may have to leave their hosts
+	limits bool // limits have changed
 
 	env     map[string]string                     // of a container, by id: what it does
 	failed  map[fleet.WorkloadName]fleet.Revision // what was declared when a rollout failed
@@ -120,7 +122,9 @@ func (w *watch) sees(c fake.Call) {
 	all := w.ours()
 	after := w.serving(all)
 	for id := range w.before {
-		if !after[id] {
+		if !after[id] && !slices.ContainsFunc(all, func(s standing) bool { // another one of it has failed by itself
+			return s.Identity.Replica == id && s.Phase == fleet.PhaseRunning && served(w.what(s), time.Since(s.Started))
+		}) {
 			w.taken[id] = true
 		}
 	}
