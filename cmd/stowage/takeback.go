@@ -9,17 +9,19 @@ import (
 
 	"github.com/stowage-run/stowage/apply"
 	"github.com/stowage-run/stowage/diag"
+	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/reconcile"
 	"github.com/stowage-run/stowage/state"
 )
 
 // quarantined refuses to apply what has failed before and has not changed. What is being taken back is not refused: to finish that
-// is what an apply is for then.
+// is what an apply is for then, as it is where something else is to be done for the workload, such as to remove what the release
+// left on a host that was silent while it was taken back.
 func quarantined(p *plan.Plan) error {
 	var list diag.List
 	for _, h := range p.Held {
-		if h.Status != state.RolloutTaken && h.Status != state.RolloutHalted {
+		if h.Status != state.RolloutTaken && h.Status != state.RolloutHalted || touches(p, h.Workload) {
 			continue
 		}
 		d := diag.Diagnostic{Code: diag.CodeQuarantined, Summary: fmt.Sprintf("The change of workload.%s has failed before", h.Workload),
@@ -37,7 +39,7 @@ func quarantined(p *plan.Plan) error {
 func (s *session) afterRollouts(ctx context.Context, p *plan.Plan, e errand, r *apply.Report, status error) error {
 	back, err := s.pass(nil).WayBack(ctx, e.wanted, r)
 	if err != nil {
-		return err
+		return s.halt(ctx, e, r, err)
 	}
 	if back == nil {
 		s.printDiagnostics(haltedRollouts(r))
@@ -75,6 +77,44 @@ func (s *session) afterRollouts(ctx context.Context, p *plan.Plan, e errand, r *
 		return exitStatus(exitTakenBack)
 	}
 	return exitStatus(exitError)
+}
+
+// touches reports whether a plan changes anything of a workload.
+func touches(p *plan.Plan, name fleet.WorkloadName) bool {
+	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool {
+		id, ok := c.Addr.Replica()
+		return ok && id.Workload == name
+	})
+}
+
+// halt records that rollouts which have failed cannot be taken back, for no plan of the way back can be made: such as since nobody
+// has the image any more. It takes a person, and who changes the workload is not kept by it.
+func (s *session) halt(ctx context.Context, e errand, r *apply.Report, why error) error {
+	var list *diag.ListError
+	if !errors.As(why, &list) {
+		return why // it could not be looked at: the next apply goes on with the way back
+	}
+	var changes state.Changes
+	for i := range r.Rollouts {
+		x := &r.Rollouts[i]
+		if x.Status != state.RolloutBack {
+			continue
+		}
+		x.Status, x.Changed = state.RolloutHalted, s.now().UTC()
+		x.Why += fmt.Sprintf("; and there is no way back to release %d: %s", x.GoodRelease, lower(list.List[0].Summary))
+		changes.PutRollout(x.Rollout)
+	}
+	txns, err := changes.Txn(e.lock.Epoch())
+	if err != nil {
+		return err
+	}
+	for _, t := range txns {
+		if _, err := s.store.Commit(ctx, t); err != nil {
+			return fmt.Errorf("record that there is no way back: %w", err)
+		}
+	}
+	s.printDiagnostics(haltedRollouts(r))
+	return why
 }
 
 // goesBack reports whether a plan takes any workload back.
@@ -135,7 +175,7 @@ func haltedRollouts(r *apply.Report) (list diag.List) {
 			d.Remedy = fmt.Sprintf("stowage resume %s   to go on\nstowage cancel %s   to go back", x.Workload, x.Workload)
 		case state.RolloutHalted:
 			d.Code = diag.CodeHalted
-			d.Detail += "\nThere is nothing good to take it back to. It is left as it is."
+			d.Detail += "\nThere is nothing good that it could be taken back to. It is left as it is."
 			d.Remedy = "Change it and apply, or: stowage apply -force   to try the same again"
 		}
 		list = append(list, d)
