@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ import (
 // with the status that statuses has for it. log is what ran, in order.
 type hookWorld struct {
 	statuses map[string]int
+	mu       sync.Mutex // the hosts are several; guards what follows
 	log      []string
 	at       []string  // likewise, with the environment that it saw
 	until    time.Time // when the last one ends
@@ -32,6 +34,8 @@ func (w *hookWorld) image() fake.Image {
 		if len(p.Args) == 0 || p.Signal != "" {
 			return fake.Outcome{Exited: p.Signal != ""}
 		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.beside = w.beside || time.Now().Before(w.until)
 		w.until = time.Now().Add(3 * time.Second)
 		w.log = append(w.log, p.Args[0])

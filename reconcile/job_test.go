@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,10 +25,13 @@ const task = "example.com/task:1"
 func working(runs *int, statuses ...int) fake.Image {
 	i := fake.NewImage("task").Dying(10*time.Second, 0)
 	n := 0
+	var mu sync.Mutex // of several hosts
 	i.Program = func(p fake.Process) fake.Outcome {
 		if p.Signal != "" {
 			return fake.Outcome{Exited: true}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		n++
 		*runs++
 		status := statuses[min(n, len(statuses))-1]
