@@ -226,20 +226,19 @@ func TestHookThatTakesTooLong(t *testing.T) {
 	})
 }
 
-// Who is killed in a rollout with hooks, at whatever place, leaves it to the next, who ends it like one who was not. A hook may run
-// twice then, and never beside itself.
+// Who is killed in a rollout with hooks, at whatever place, leaves it to the next, who ends it like one who was not. Each hook runs
+// once, and none beside another.
 func TestHooksKilledAnywhere(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		statuses map[string]int
 		v        string
 		status   state.RolloutStatus
-		most     int // runs of one hook with one death
 	}{
-		{"good", nil, "new", state.RolloutDone, 2},
-		{"bad", nil, "bad", state.RolloutTaken, 2},
-		{"pre_deploy fails", map[string]int{"pre_deploy": 1}, "new", state.RolloutTaken, 2},
-		{"post_deploy fails", map[string]int{"post_deploy": 1}, "new", state.RolloutTaken, 2},
+		{"good", nil, "new", state.RolloutDone},
+		{"bad", nil, "bad", state.RolloutTaken},
+		{"pre_deploy fails", map[string]int{"pre_deploy": 1}, "new", state.RolloutTaken},
+		{"post_deploy fails", map[string]int{"post_deploy": 1}, "new", state.RolloutTaken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var calls, records int
@@ -284,7 +283,7 @@ func TestHooksKilledAnywhere(t *testing.T) {
 					want := map[string]bool{"pre_deploy": true, "post_deploy": c.v != "bad" && c.statuses["pre_deploy"] == 0,
 						"on_failure": c.status == state.RolloutTaken && c.statuses["pre_deploy"] == 0}
 					for what, wanted := range want {
-						if n := ran[what]; n > c.most || (n > 0) != wanted {
+						if n := ran[what]; n > 1 || (n > 0) != wanted {
 							problems = append(problems, fmt.Sprintf("%s ran %d times, wanted: %v", what, n, wanted))
 						}
 					}

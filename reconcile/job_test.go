@@ -150,6 +150,49 @@ func TestJobThatFails(t *testing.T) {
 	})
 }
 
+// A start whose answer was lost is looked after, and what has ended meanwhile is not started a second time.
+func TestJobWhoseStartIsUnknown(t *testing.T) {
+	for _, kind := range []fake.FaultKind{fake.CutBefore, fake.CutAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			runs := 0
+			i := working(&runs, 0)
+			i.Lives = time.Nanosecond
+			r := jobRig(t, i, "a")
+			f := migrating("1", 0, 1, "a")
+			r.world.Inject(fake.Fault{Op: fake.OpStart, Object: "shop-migrate-0-g1", Kind: kind, Times: 1})
+			r.must(f, reconcile.Options{})
+			r.settled(f)
+			if runs != 1 {
+				t.Errorf("%v: %d runs", kind, runs)
+			}
+		})
+	}
+}
+
+// A job that has completed takes up nothing, and nobody is hurt when its host is lost.
+func TestJobThatHasCompletedTakesNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := jobRig(t, working(new(int), 0), "a")
+		h := r.world.Hosts()[0]
+		info := h.Info()
+		info.Capacity.Memory = fleet.GiB
+		h.SetInfo(info)
+		f := migrating("1", 0, 1, "a")
+		web := f.Workloads[slices.IndexFunc(f.Workloads, func(w fleet.Workload) bool { return w.Name == "web" })]
+		f.Workloads = slices.DeleteFunc(f.Workloads, func(w fleet.Workload) bool { return w.Job == nil })
+		f.Workloads[0].Reserve.Memory = 800 * fleet.MiB
+		if p := r.plan(f, reconcile.Options{}); p.Loads[0].After.Memory != 800*fleet.MiB || len(p.Survival.Losses) > 0 {
+			t.Errorf("while it runs: %+v, %+v", p.Loads, p.Survival)
+		}
+		r.must(f, reconcile.Options{})
+		web.Reserve.Memory = 400 * fleet.MiB
+		f.Workloads = append(f.Workloads, web)
+		r.must(f, reconcile.Options{})
+		r.settled(f)
+		r.empty(f)
+	})
+}
+
 // A run that takes too long is stopped, and has failed although its container then ends with status 0.
 func TestJobThatTakesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
