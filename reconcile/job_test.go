@@ -155,8 +155,8 @@ func TestJobWhoseStartIsUnknown(t *testing.T) {
 	for _, kind := range []fake.FaultKind{fake.CutBefore, fake.CutAfter} {
 		synctest.Test(t, func(t *testing.T) {
 			runs := 0
-			i := working(&runs, 0)
-			i.Lives = time.Nanosecond
+			i := fake.NewImage("task")
+			i.Program = func(fake.Process) fake.Outcome { runs++; return fake.Outcome{Exited: true} }
 			r := jobRig(t, i, "a")
 			f := migrating("1", 0, 1, "a")
 			r.world.Inject(fake.Fault{Op: fake.OpStart, Object: "shop-migrate-0-g1", Kind: kind, Times: 1})
