@@ -16,7 +16,7 @@ TEST_PACKAGES = $(ENGINE_PACKAGES) ssh=openssh-client git=git strace=strace pgre
 LINT_VERSION = v2.15.0
 VULN_VERSION = v1.9.0
 
-.PHONY: build test check lint vuln race fuzz sim bench fleet demo docs clean
+.PHONY: build test check lint vuln race fuzz sim sim-bugs bench fleet demo docs clean
 
 build: ## bin/stowage
 	$(GO) build -trimpath -o bin/stowage ./cmd/stowage
@@ -25,6 +25,7 @@ test: ## everything, real hosts included; installs the Debian packages it needs;
 	@.ci/packages $(TEST_PACKAGES)
 	$(GO) vet ./...
 	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test -tags seededbugs ./internal/sim -run=TestSeededBugs
 
 check: ## what needs no host: format, vet, the rules of deps_test.go
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -57,6 +58,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 sim: ## SEEDS simulated fleets from START, nightly: rollouts with faults at every moment
 	$(GO) test -count=1 -timeout 6h ./internal/sim -run=TestLives -v -sim.seeds=$(SEEDS) -sim.start=$(START)
+
+sim-bugs: ## that the simulation finds each of the mistakes in internal/sim/bug
+	$(GO) test -count=1 -tags seededbugs ./internal/sim -run=TestSeededBugs -v
 
 bench: build ## figures, beside peers where they are found; never fails a build
 	@.ci/packages $(TEST_PACKAGES)

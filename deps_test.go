@@ -50,6 +50,10 @@ const allowed = `
 	# A witness for tests: it shares nothing with what it watches.
 	NONE < internal/observer;
 
+	# Mistakes made on purpose, to prove the simulation: constants that are false in every build but its own.
+	NONE < internal/sim/bug;
+	internal/sim/bug < plan, apply, internal/sim;
+
 	# Pure: values in, values out.
 	fleet, VERSION < schedule;
 	fleet, state, diag < plan;
@@ -95,7 +99,7 @@ const allowed = `
 	fleet, schedule < bench/nomad;
 	fleet, providers, providers/docker, providers/remote/ssh < bench/compare;
 	internal/testfleet, internal/webimage, DOCKER, SYNC < bench/compare;
-	internal/observer, internal/testfleet, internal/webimage < bench/swarm;
+	internal/observer, internal/testfleet, internal/webimage, DOCKER < bench/swarm;
 `
 
 // What _test.go files may import beyond their own package's line: the tools of tests, what is real in memory,

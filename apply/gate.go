@@ -8,6 +8,7 @@ import (
 
 	"github.com/stowage-run/stowage/fleet"
 	"github.com/stowage-run/stowage/health"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/providers"
 	"github.com/stowage-run/stowage/state"
@@ -56,6 +57,9 @@ func (e *UnhealthyError) Error() string { return fmt.Sprintf("on %s: %s", e.Host
 func (r *run) gate(ctx context.Context, s *plan.Step) outcome {
 	id := r.gated(s)
 	if s.Gate.Brief && s.Gate.Health.Kind == fleet.CheckImage && r.upWithoutCheck(s) {
+		return outcome{kind: EventDone, id: id}
+	}
+	if bug.GateOpen {
 		return outcome{kind: EventDone, id: id}
 	}
 	err := r.waitHealthy(ctx, s, id)
@@ -267,7 +271,9 @@ func (r *run) takeBack(ctx context.Context, s *plan.Step, id string) {
 	}
 	old.Last = s.Instance.Generation
 	c.PutIntent(remove)
-	c.PutReplica(old)
+	if !bug.TakeBackUnrecorded {
+		c.PutReplica(old)
+	}
 	for _, heir := range heirs {
 		op, _ := r.opOf(heir)
 		c.DeleteIntent(op)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/state"
 )
@@ -129,6 +130,7 @@ func (r *run) endRollouts(c *state.Changes, rep *Report) {
 // whenDone is what a rollout is when all of its steps are done.
 func whenDone(p *plan.Rollout) state.RolloutStatus {
 	switch {
+	case bug.DoneEarly:
 	case p.Partial && p.Back:
 		return state.RolloutBack
 	case p.Partial:

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 	"github.com/stowage-run/stowage/plan"
 	"github.com/stowage-run/stowage/providers"
 	"github.com/stowage-run/stowage/state"
@@ -36,7 +37,7 @@ func (r *run) step(ctx context.Context, i int, follow func(i int) int) (o outcom
 		return r.completes(ctx, i), -1
 	}
 	op, noted := r.opOf(i)
-	if !noted {
+	if !noted && !bug.NoIntent {
 		var c state.Changes
 		c.PutIntent(r.intent(s, op))
 		if err := r.write.Commit(ctx, c); err != nil {
@@ -148,9 +149,9 @@ func (r *run) settle(ctx context.Context, o outcome, op fleet.OpID, next int) ou
 	switch {
 	case o.kind == EventUnknown || o.open:
 		return o
-	case o.kind == EventFailed && s.Kind == plan.KindRemove:
+	case o.kind == EventFailed && s.Kind == plan.KindRemove && !bug.RemovalForgotten:
 		return o // the intent may be all that names the container; where it is not, the next plan drops it
-	case o.discarded: // its number was used, and the record of the one that stays says so
+	case o.discarded && !bug.GenerationReused: // its number was used, and the record of the one that stays says so
 		old := r.held(s.Instance.Replica)
 		old.Last = max(old.Last, s.Instance.Generation)
 		c.PutReplica(old)
@@ -194,6 +195,9 @@ func (r *run) announce(c *state.Changes, i int) bool {
 // the intents of the steps that remove it, or, where its host is silent, by one to remove it some day.
 func (r *run) bequeath(c *state.Changes, s *plan.Step) {
 	for _, heir := range r.heirs[s.ID] {
+		if bug.HeirUnnamed {
+			break
+		}
 		op, _ := r.opOf(heir)
 		c.PutIntent(r.intent(&r.job.Plan.Steps[heir], op))
 	}
@@ -318,7 +322,7 @@ func (r *run) pursue(ctx context.Context, s *plan.Step, op fleet.OpID) outcome {
 			return outcome{kind: EventDone, id: id}
 		}
 		switch {
-		case errors.Is(err, providers.ErrUnknown):
+		case errors.Is(err, providers.ErrUnknown) && !bug.UnknownIsFailed:
 		case errors.Is(err, providers.ErrUnreachable) && ctx.Err() == nil:
 			if p.wait(ctx) {
 				r.emit(EventRetry, s.ID, func(e *Event) { e.Err = err })

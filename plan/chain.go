@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 )
 
 // policy is how many replicas of a workload are changed at once, and how.
@@ -55,6 +56,12 @@ func (m *maker) batches(w *work, chain []*slot) []batch {
 		size := min(p.parallel, max(p.unavailable, 1))
 		if b.starts {
 			size = min(p.parallel, max(p.surge, 1))
+			if bug.SurgeUncounted {
+				size = p.parallel + 1
+			}
+		}
+		if bug.BatchTooBig {
+			size++
 		}
 		if i < canaries {
 			size = min(size, canaries-i)
@@ -112,7 +119,7 @@ func (m *maker) startsFirst(s *slot, p policy) bool {
 // overlapForbidden reports whether two containers of one slot may not run at once: where it is exclusive, and where it mounts
 // volumes, since two at once could write the same data.
 func overlapForbidden(w *fleet.Workload) bool {
-	return w.Exclusive || slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Kind == fleet.MountVolume && !m.ReadOnly })
+	return w.Exclusive && !bug.ExclusiveTwice || slices.ContainsFunc(w.Spec.Mounts, func(m fleet.Mount) bool { return m.Kind == fleet.MountVolume && !m.ReadOnly })
 }
 
 // mayOverlap reports whether the old and the new container of a slot can run on one host at once: nothing that only one of
@@ -231,6 +238,9 @@ func (m *maker) emitBeside(s *slot) (half int, finish func(needs ...int)) {
 	s.beside = true
 	run := m.emitRun(s)
 	half = m.emitGate(s)
+	if bug.OldFirst {
+		half = run
+	}
 	return half, func(needs ...int) {
 		m.emitStop(s, s.have.Host, c, append(needs, half)...)
 		m.emitRemove(s, s.have.Host, c, Record{}, append(needs, run, half)...)
@@ -290,7 +300,7 @@ func (m *maker) unproven(s *slot) bool {
 		return false
 	}
 	if !s.have.Recorded() {
-		return s.adopt && s.have.Container.Identity.Release >= rec.Release // the run was cut off before it was recorded
+		return !bug.AdoptedUnasked && s.adopt && s.have.Container.Identity.Release >= rec.Release // the run was cut off before it was recorded
 	}
 	return !s.have.Record.Proven && s.have.Record.Release >= rec.Release
 }

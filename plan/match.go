@@ -9,6 +9,7 @@ import (
 
 	"github.com/stowage-run/stowage/diag"
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 	"github.com/stowage-run/stowage/state"
 )
 
@@ -149,7 +150,7 @@ func (m *matcher) records() {
 		switch {
 		case r.Container == "":
 			h.Presence = Vacant
-		case known:
+		case known, bug.SilentIsEmpty:
 			h.Presence = Gone
 		default:
 			h.Presence = Unknown

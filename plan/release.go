@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stowage-run/stowage/fleet"
+	"github.com/stowage-run/stowage/internal/sim/bug"
 	"github.com/stowage-run/stowage/state"
 )
 
@@ -16,7 +17,7 @@ func Hold(pinned *fleet.Fleet, s *state.Snapshot, force bool) (to *fleet.Fleet, 
 	for i := range pinned.Workloads {
 		w := &pinned.Workloads[i]
 		r, ok := s.Rollouts[w.Name]
-		if !ok || r.To != w.Spec.Digest() || force {
+		if !ok || r.To != w.Spec.Digest() || force || bug.QuarantineForgotten {
 			continue // whatever became of an older change: a newer one wins
 		}
 		h := Held{Workload: w.Name, Revision: r.To, Status: r.Status, Why: r.Why, Release: r.Release, Good: r.GoodRelease}

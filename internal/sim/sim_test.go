@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("sim.seeds", 300, "how many lives")
+	seeds = flag.Uint64("sim.seeds", 2000, "how many lives")
 	start = flag.Uint64("sim.start", 1, "the first of them")
+	fails = flag.Int("sim.failures", 10, "after how many failures to stop")
 	seed  = flag.Uint64("sim.seed", 0, "live this one alone, and print its trace")
 )
 
@@ -35,7 +36,7 @@ func TestLives(t *testing.T) {
 	}
 	var sum sim.Stats
 	failed := 0
-	for n := *start; n < *start+*seeds && failed < 10; n++ {
+	for n := *start; n < *start+*seeds && failed < *fails; n++ {
 		r := live(t, n)
 		sum.Add(r.Stats)
 		if len(r.Broken) > 0 {
