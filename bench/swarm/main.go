@@ -1,5 +1,6 @@
 // Command swarm times a rolling update of Docker Swarm on three hosts: 12 replicas, 4 at a time, no delay. It prints when
-// the last new replica ran, as an observer of the engines saw it, and when Swarm said that the update was complete.
+// the last new replica ran, as an observer of the engines saw it, and when Swarm said that the update was complete; and beside it
+// the same of Stowage, and what the engines need for it through their own sockets. The runs alternate.
 // Nothing fails a build: what cannot be measured is said, and the exit status is 0.
 package main
 
@@ -28,15 +29,16 @@ const (
 
 func main() {
 	runs := flag.Int("runs", 3, "updates to time")
+	program := flag.String("stowage", "bin/stowage", "the `program` to time beside Swarm")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := measure(ctx, *runs); err != nil {
+	if err := measure(ctx, *runs, *program); err != nil {
 		fmt.Println("swarm: not measured:", err)
 	}
 }
 
-func measure(ctx context.Context, runs int) error {
+func measure(ctx context.Context, runs int, program string) error {
 	fleet, err := testfleet.New(ctx, testfleet.Config{Hosts: 3})
 	if err != nil {
 		return err
@@ -50,17 +52,66 @@ func measure(ctx context.Context, runs int) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	var all, said []time.Duration
+	o, err := openOurs(ctx, program, fleet)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := o.close(ctx); err != nil {
+			fmt.Println("swarm: cleaning up:", err)
+		}
+	}()
+	var f figures
 	for i := range runs {
-		a, b, err := s.update(ctx, s.images[(i+1)%2])
+		if err := f.round(ctx, s, o, (i+1)%2); err != nil {
+			return err
+		}
+	}
+	f.print(runs)
+	return nil
+}
+
+// figures are the times of all rounds.
+type figures struct {
+	swarmAll, swarmSaid, oursAll, oursSaid, checkedAll, checkedSaid, bare []time.Duration
+	needed                                                                []float64 // ours with its check, by what engine and min_healthy_time need
+}
+
+// round times each once.
+func (f *figures) round(ctx context.Context, s *swarm, o *ours, image int) error {
+	for _, part := range []struct {
+		all, said *[]time.Duration
+		update    func() (time.Duration, time.Duration, error)
+	}{
+		{&f.swarmAll, &f.swarmSaid, func() (time.Duration, time.Duration, error) { return s.update(ctx, s.images[image]) }},
+		{&f.oursAll, &f.oursSaid, func() (time.Duration, time.Duration, error) { return o.update(ctx, image, false) }},
+		{&f.checkedAll, &f.checkedSaid, func() (time.Duration, time.Duration, error) { return o.update(ctx, image, true) }},
+	} {
+		all, said, err := part.update()
 		if err != nil {
 			return err
 		}
-		all, said = append(all, a), append(said, b)
+		*part.all, *part.said = append(*part.all, all), append(*part.said, said)
 	}
-	fmt.Printf("update of %d replicas over 3 hosts, %d at a time, no delay, n=%d; median (least..most)\n", replicas, parallel, runs)
-	fmt.Printf("  all new run    %s\n  it says so     %s\n", figure(all), figure(said))
+	engine, err := bare(ctx, s.fleet, o.images[image])
+	if err != nil {
+		return err
+	}
+	f.bare = append(f.bare, engine)
+	f.needed = append(f.needed, f.checkedSaid[len(f.checkedSaid)-1].Seconds()/(engine+replicas/parallel*healthyFor).Seconds())
 	return nil
+}
+
+func (f *figures) print(runs int) {
+	fmt.Printf("update of %d replicas over 3 hosts, %d at a time, no delay, n=%d; median (least..most)\n", replicas, parallel, runs)
+	fmt.Printf("  Swarm, all new run                      %s\n", figure(f.swarmAll))
+	fmt.Printf("  Swarm, it says so                       %s\n", figure(f.swarmSaid))
+	fmt.Printf("  Stowage, all new run                    %s\n", figure(f.oursAll))
+	fmt.Printf("  Stowage, it says so, and all old gone   %s\n", figure(f.oursSaid))
+	fmt.Printf("  the engines alone, 4 at a time          %s\n", figure(f.bare))
+	fmt.Printf("  Stowage, each healthy for %v, done      %s\n", healthyFor, figure(f.checkedSaid))
+	slices.Sort(f.needed)
+	fmt.Printf("    by what engines and that time need    %.2f (%.2f..%.2f)\n", f.needed[len(f.needed)/2], f.needed[0], f.needed[len(f.needed)-1])
 }
 
 func figure(ds []time.Duration) string {
