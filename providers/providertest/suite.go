@@ -82,11 +82,16 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newBench(t, s)) })
 	}
 	t.Run("close", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		b := &bench{Subject: s, ctx: ctx, fleet: "00000000-0000-4000-8000-000000000000"} // makes nothing
+		w := b.watch(t, "", fleet.EventGap)
 		for range 2 {
 			if err := s.Engine.Close(); err != nil {
 				t.Error(err)
 			}
 		}
+		b.lost(t, w)
 		if _, err := s.Engine.Observe(t.Context(), providers.Query{}); err == nil {
 			t.Error("a closed engine observes")
 		}
