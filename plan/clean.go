@@ -34,9 +34,9 @@ func (m *maker) markUse() {
 }
 
 // removes reports whether what is left over of a slot is removed. While nobody knows what fills a slot that is wanted,
-// or the plan is not about it, it may be the one that serves.
+// or the plan is not about it, it may be the one that serves. A slot that only waits for a promotion is known.
 func (m *maker) removes(s *slot) bool {
-	return s != nil && m.sel.slot(s) && !(s.left && s.wanted())
+	return s != nil && m.sel.slot(s) && !(s.left && s.wanted() && !s.waits)
 }
 
 // inUse returns, by host and name there, the networks that replicas use once the plan is carried out.

@@ -262,6 +262,9 @@ func (m *maker) emitLeftovers() {
 		m.emitRemove(gone, l.Host, l.Container, Record{DeleteIntents: m.ops[l.Container]})
 		if s.adopt && s.gate >= 0 && id.Generation > s.have.Container.Identity.Generation {
 			m.need(s.gate, m.last(gone)) // it has lost its slot, and its record until it is gone: see Settle
+		} else if disrupts(s) && len(s.steps) > 0 && s.have.Container != nil && s.have.Container.Phase == fleet.PhaseRunning &&
+			id.Generation > s.have.Container.Identity.Generation {
+			m.prefer(safety, s.steps[0], m.last(gone)) // or three of the slot would run
 		} else {
 			m.prefer(safety, first, s.end)
 		}

@@ -70,6 +70,11 @@ func (s *Sim) die(p *process, when string) {
 	s.note("killed %s", when)
 	s.kills--
 	p.dead = true
+	for _, in := range s.watch.ledger.intents {
+		if in.Kind == string(plan.KindRun) {
+			s.watch.cut[in.Object] = true
+		}
+	}
 	s.store = p.store.Crash()
 	p.cancel()
 }
@@ -167,6 +172,7 @@ func (s *Sim) once(ctx context.Context, f *fleet.Fleet, silentToo bool, turn fun
 func (s *Sim) planned(do func() (*plan.Plan, error)) (*plan.Plan, error) {
 	s.mu.Lock()
 	s.watch.pass++
+	s.watch.forget()
 	s.mu.Unlock()
 	p, err := do()
 	s.mu.Lock()

@@ -32,7 +32,7 @@ func (w *watch) rest(f *fleet.Fleet) {
 		}
 	}
 	for _, r := range w.ledger.replicas {
-		if _, ok := held[r.Replica]; !ok && r.Container != "" {
+		if _, ok := held[r.Replica]; !ok && r.Container != "" && !w.waits(r.Replica.Workload) {
 			w.bad("at rest %s is recorded and not there", r.Replica)
 		}
 	}

@@ -111,7 +111,6 @@ func (l *life) change(n int, g *fleet.Fleet, said string) {
 	l.note("change %d: %s: %s", n, said, sketch(g))
 	l.watch.moves = l.watch.moves || leaves(said)
 	l.watch.limits = l.watch.limits || strings.Contains(said, "limits")
-	l.watch.forget()
 	l.watch.expect(l.fleet)
 	l.watch.expect(g)
 	before := l.fleet

@@ -2,6 +2,8 @@ package sim_test
 
 import (
 	"flag"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,9 +36,20 @@ func TestLives(t *testing.T) {
 		}
 		return
 	}
+	shards := uint64(runtime.GOMAXPROCS(0))
+	for shard := range shards {
+		t.Run(fmt.Sprint(shard), func(t *testing.T) {
+			t.Parallel()
+			many(t, *start+shard, shards)
+		})
+	}
+}
+
+// many lives every so manyth life from one on.
+func many(t *testing.T, first, step uint64) {
 	var sum sim.Stats
 	failed := 0
-	for n := *start; n < *start+*seeds && failed < *fails; n++ {
+	for n := first; n < *start+*seeds && failed < *fails; n += step {
 		r := live(t, n)
 		sum.Add(r.Stats)
 		if len(r.Broken) > 0 {

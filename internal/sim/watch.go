@@ -23,6 +23,7 @@ type watch struct {
 	failed  map[fleet.WorkloadName]fleet.Revision // what was declared when a rollout failed
 	fleet   *fleet.Fleet                          // as declared now
 	made    map[string]string                     // ids by container's name
+	cut     map[string]bool                       // names that a process was about to run when it was killed: they are tried again
 	taken   map[fleet.ReplicaID]bool              // slots that serve no longer through our own doing
 	away    map[fleet.HostName]bool               // hosts that were silent since the last rest
 	pass    int                                   // plans made so far
@@ -40,7 +41,7 @@ type ban struct {
 
 func newWatch(w *fake.World) *watch {
 	return &watch{
-		world: w, ledger: newLedger(), bounds: map[fleet.WorkloadName]*bounds{}, env: map[string]string{}, failed: map[fleet.WorkloadName]fleet.Revision{}, made: map[string]string{},
+		world: w, ledger: newLedger(), bounds: map[fleet.WorkloadName]*bounds{}, env: map[string]string{}, failed: map[fleet.WorkloadName]fleet.Revision{}, made: map[string]string{}, cut: map[string]bool{},
 		taken: map[fleet.ReplicaID]bool{}, away: map[fleet.HostName]bool{}, banned: map[ban]int{},
 	}
 }
@@ -161,10 +162,10 @@ func (w *watch) creation(c fake.Call) {
 	if !ok || seen.Identity.Fleet == "" {
 		return
 	}
-	if was := w.made[c.Object]; was != "" && was != seen.ID {
+	if was := w.made[c.Object]; was != "" && was != seen.ID && !w.cut[c.Object] {
 		w.bad("%s was made twice", c.Object)
 	}
-	again := w.made[c.Object] == seen.ID
+	again := w.made[c.Object] == seen.ID || w.cut[c.Object]
 	w.made[c.Object] = seen.ID
 	id := seen.Identity
 	if since, ok := w.banned[ban{id.Replica.Workload, id.Revision}]; ok && since < w.pass && !again {
