@@ -217,6 +217,27 @@ func (e *Engine) attend(ctx context.Context, exec string, stream types.HijackedR
 	return err
 }
 
+// resizeTries is how often a size is told to an engine that does not take it, and resizeWait for how long it is left alone at first,
+// doubled each time: a command that was just begun has no terminal yet. Docker's own client does likewise.
+const (
+	resizeTries = 8
+	resizeWait  = 10 * time.Millisecond
+)
+
+// resizeTo sets a terminal's size.
+func (e *Engine) resizeTo(ctx context.Context, exec string, s providers.TerminalSize) {
+	for n := range resizeTries {
+		if e.api.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: s.Rows, Width: s.Columns}) == nil {
+			return
+		}
+		select {
+		case <-time.After(resizeWait << n):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // resize follows the terminal's size. A size that could not be set is of no consequence but a crooked line.
 func (e *Engine) resize(ctx context.Context, exec string, sizes <-chan providers.TerminalSize) {
 	for {
@@ -225,7 +246,7 @@ func (e *Engine) resize(ctx context.Context, exec string, sizes <-chan providers
 			if !ok {
 				return
 			}
-			_ = e.api.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: s.Rows, Width: s.Columns})
+			e.resizeTo(ctx, exec, s)
 		case <-ctx.Done():
 			return
 		}
